@@ -1,0 +1,1 @@
+"""How sandwatch works: everything here runs without Airflow."""

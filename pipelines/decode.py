@@ -1,0 +1,247 @@
+"""From the bytes of a file to rows of text cells, with the physical line each row starts on.
+
+The account is proved on physical lines: lines = header + blank + rows (good and bad) + newlines
+inside quotes. A stray quote therefore costs its own line and no other (`split_quoted`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.catalog import Contract, Source
+from pipelines.errors import InputRefusedError
+
+SNIFF_BYTES = 1 << 20
+ENCODINGS = ("utf-8", "gb18030", "big5")
+DELIMITERS = (",", "\t", ";", "|")
+BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MAX_RECORD_LINES = 20
+BROKEN_BYTES = re.compile("[\udc80-\udcff]")
+WORKBOOK_SUFFIXES = (".xlsx", ".xls")
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that cannot become a row: where it stands, why, and the text itself."""
+
+    line: int
+    reason_code: str
+    detail: str
+    raw_text: str
+
+
+@dataclass
+class Table:
+    """A file as rows of text. The counts are complete once `rows` has been read to its end."""
+
+    headers: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    rows: Iterator[tuple[int, list[str]] | BadLine]
+    header_lines: int = 1
+    physical_lines: int = 0
+    blank_lines: int = 0
+    quoted_newlines: int = 0
+
+
+def clean_header(text: str) -> str:
+    """Return a header word as aliases spell it: no blanks around or inside, half-width brackets."""
+    return re.sub(r"\s+", "", text).replace("（", "(").replace("）", ")").strip('"')
+
+
+def header_map(contract: Contract, source: Source, headers: tuple[str, ...]) -> dict[str, int]:
+    """Return the position of each contract column found among the headers; the profile's own words win."""
+    position = {clean_header(header): index for index, header in reversed(list(enumerate(headers)))}
+    found: dict[str, int] = {}
+    for name, column in contract.columns.items():
+        for word in (*source.aliases.get(name, ()), name, *column.aliases):
+            if clean_header(word) in position:
+                found[name] = position[clean_header(word)]
+                break
+    return found
+
+
+def missing_columns(contract: Contract, source: Source, found: dict[str, int]) -> list[str]:
+    """Return the required columns (or groups of which one is needed) that the headers do not give."""
+    given = found.keys() | source.defaults.keys()
+    missing = [name for name, column in contract.columns.items() if column.required and name not in given]
+    missing += [" or ".join(group) for group in contract.required_any if not given & set(group)]
+    return missing
+
+
+def read_table(path: Path, contract: Contract, source: Source) -> Table:
+    """Return the rows of a CSV file or workbook as text.
+
+    Encoding and delimiter are those of the profile, else the first pair under which the header line holds the
+    required columns.
+
+    Raises:
+        InputRefusedError: a required column is missing, or there is no row.
+    """
+    if path.suffix.lower() in WORKBOOK_SUFFIXES:
+        return _read_workbook(path, contract, source)
+    with path.open("rb") as file:
+        start = file.read(SNIFF_BYTES)
+    bom = next((name for mark, name in BOMS if start.startswith(mark)), None)
+    # An ASCII header says nothing about the body: encodings that read the whole sample come first.
+    guesses = sorted(ENCODINGS, key=lambda encoding: not _reads(start, encoding))
+    encodings = [bom] if bom else [source.encoding] if source.encoding else guesses
+    delimiters = (source.delimiter,) if source.delimiter else DELIMITERS
+    tried: list[tuple[int, str, str, tuple[str, ...], list[str]]] = []
+    for encoding in encodings:
+        head = io.StringIO(start.decode(encoding, errors="replace"), newline=None)
+        first = next((line for line in head if line.strip()), "").rstrip("\n")
+        for delimiter in delimiters:
+            headers = tuple(next(csv.reader([first], delimiter=delimiter), []))
+            missing = missing_columns(contract, source, header_map(contract, source, headers))
+            if not missing:
+                return _read_text(path, encoding, delimiter, headers)
+            tried.append((len(missing), encoding, delimiter, headers, missing))
+    _, encoding, delimiter, headers, missing = min(tried, key=lambda attempt: attempt[0])
+    raise InputRefusedError(_missing_message(contract, encoding, delimiter, headers, missing))
+
+
+def _reads(sample: bytes, encoding: str) -> bool:
+    whole_lines = sample[: sample.rfind(b"\n") + 1] or sample
+    try:
+        whole_lines.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _missing_message(
+    contract: Contract, encoding: str, delimiter: str, headers: tuple[str, ...], missing: list[str]
+) -> str:
+    words = {
+        name: "/".join((name, *contract.columns[name].aliases))
+        for group in missing
+        for name in group.split(" or ")
+    }
+    shown = ", ".join(headers)[:300]
+    return (
+        f"required column missing: {', '.join(missing)}. Header as read ({encoding}, {delimiter!r} between"
+        f" columns): [{shown}]. Known headers: {'; '.join(words.values())}. Rename the column, or add its header"
+        f" to a source profile in expectations/raw/{contract.feed}.yaml"
+    )
+
+
+def _read_text(path: Path, encoding: str, delimiter: str, headers: tuple[str, ...]) -> Table:
+    table = Table(headers, encoding, delimiter, iter(()))
+    table.rows = _text_rows(path, table)
+    return table
+
+
+def _text_rows(path: Path, table: Table) -> Iterator[tuple[int, list[str]] | BadLine]:
+    width = len(table.headers)
+    header_seen = False
+    # newline=None turns CRLF and lone CR into LF, so a line is a line whatever the vendor writes.
+    with path.open(encoding=table.encoding, errors="surrogateescape", newline=None) as file:
+        lines = enumerate(file, start=1)
+        waiting: list[tuple[int, str]] = []
+        while True:
+            number, line = waiting.pop(0) if waiting else next(lines, (0, ""))
+            if not number:
+                return
+            table.physical_lines = max(table.physical_lines, number)
+            text = line.rstrip("\n")
+            if not text.strip(f"{table.delimiter} \t"):
+                table.blank_lines += 1
+            elif not header_seen:
+                header_seen = True
+            elif not text.isascii() and BROKEN_BYTES.search(text):
+                shown = text.encode(table.encoding, "surrogateescape").decode(table.encoding, "replace")
+                yield BadLine(number, "bad_encoding", f"bytes that are not {table.encoding}", shown)
+            elif "\x00" in text:
+                yield BadLine(number, "nul_byte", "the line holds NUL bytes", text.replace("\x00", "␀"))
+            elif '"' not in text:
+                cells = text.split(table.delimiter)
+                if len(cells) == width:
+                    yield number, cells
+                else:
+                    yield BadLine(
+                        number, "wrong_cell_count", f"{len(cells)} cells where the header has {width}", text
+                    )
+            else:
+                yield _quoted_record(number, text, lines, waiting, table)
+
+
+def _quoted_record(
+    number: int,
+    text: str,
+    lines: Iterator[tuple[int, str]],
+    waiting: list[tuple[int, str]],
+    table: Table,
+) -> tuple[int, list[str]] | BadLine:
+    """Return the record that starts on a line with quotes, or say why there is none.
+
+    Lines read ahead in vain go back to `waiting`: only the line with the stray quote is lost to quarantine.
+    """
+    width = len(table.headers)
+    taken: list[tuple[int, str]] = []
+    record = text
+    while True:
+        if record.count('"') % 2 == 0:
+            cells = next(csv.reader(io.StringIO(record), delimiter=table.delimiter), [])
+            if len(cells) == width:
+                table.quoted_newlines += len(taken)
+                table.physical_lines = max([table.physical_lines, *(line for line, _ in taken)])
+                return number, cells
+            if not taken:
+                return BadLine(
+                    number, "wrong_cell_count", f"{len(cells)} cells where the header has {width}", text
+                )
+        follower = None if len(taken) >= MAX_RECORD_LINES else (waiting.pop(0) if waiting else next(lines, None))
+        # A line that is a whole record by itself does not belong inside a quoted cell.
+        if follower is None or (
+            '"' not in follower[1] and follower[1].count(table.delimiter) == width - 1 and width > 1
+        ):
+            waiting[:0] = taken if follower is None else [*taken, follower]
+            return BadLine(number, "stray_quote", 'a quote (") opens a cell that never closes', text)
+        taken.append(follower)
+        record = f"{record}\n{follower[1].rstrip(chr(10))}"
+
+
+def _read_workbook(path: Path, contract: Contract, source: Source) -> Table:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        grid = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(skip_empty_area=False)
+    except (CalamineError, OSError, IndexError) as error:
+        raise InputRefusedError(
+            f"not a readable workbook ({error}); open it, save it again as .xlsx and send it once more"
+        ) from error
+    rows = [[_cell_text(cell) for cell in row] for row in grid]
+    first = next((index for index, row in enumerate(rows) if any(row)), None)
+    headers = tuple(rows[first]) if first is not None else ()
+    missing = missing_columns(contract, source, header_map(contract, source, headers))
+    if missing or first is None:
+        raise InputRefusedError(_missing_message(contract, "workbook", "|", headers, missing))
+    table = Table(headers, "xlsx", "", iter(()))
+
+    def body() -> Iterator[tuple[int, list[str]] | BadLine]:
+        table.physical_lines = len(rows)
+        table.blank_lines = first
+        for number, row in enumerate(rows[first + 1 :], start=first + 2):
+            if any(row):
+                yield number, row
+            else:
+                table.blank_lines += 1
+
+    table.rows = body()
+    return table
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(sep=" ")
+    return str(cell).strip()

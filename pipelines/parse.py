@@ -1,0 +1,241 @@
+"""From text cells to typed rows: one generic reader for all feeds, driven by the contract.
+
+Parsing takes no lock and touches no warehouse; it writes the typed rows as Parquet, so files can be parsed
+side by side and a load is a short transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines import catalog, decode, snapshot
+from pipelines.catalog import Contract, Source
+from pipelines.cells import quoted, reject_rules, typed_select
+from pipelines.errors import InputRefusedError, WrongCallError
+from pipelines.reasons import reject_message
+from pipelines.settings import TIME_ZONE, Settings
+
+CELL_BREAK = "\x1f"
+
+
+@dataclass
+class ParsedFile:
+    """A parsed file: where its typed rows lie, its counts, and what is asked about it.
+
+    `rows` = `good` + `quarantined`; reasons count the quarantined rows by reason code.
+    """
+
+    feed: str
+    source: str
+    path: str
+    sha256: str
+    encoding: str
+    good_parquet: str
+    physical_lines: int
+    header_lines: int
+    blank_lines: int
+    quoted_newlines: int
+    rows: int
+    good: int
+    quarantined: int
+    reasons: dict[str, int] = field(default_factory=dict)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON types, to travel between tasks."""
+        return asdict(self)
+
+
+def parse(settings: Settings, feed: str, path: Path, source: str | None = None) -> ParsedFile:
+    """Snapshot a file and type its rows.
+
+    Raises:
+        WrongCallError: the feed or source does not exist.
+        InputRefusedError: the file is refused whole: empty, growing, a required column missing, no readable row,
+            or more bad rows than the contract allows. Nothing was loaded.
+    """
+    contract = contract_of(feed)
+    profile = contract.source(source or "default")
+    if profile is None:
+        raise WrongCallError(
+            f"feed {feed} has no source {source!r}; it has {', '.join(contract.sources)}."
+            f" Add one in expectations/raw/{feed}.yaml"
+        )
+    try:
+        kept = snapshot.take(settings, path)
+        table = decode.read_table(kept.path, contract, profile)
+        parsed = _type_rows(settings, contract, profile, table, kept)
+    except InputRefusedError as error:
+        raise InputRefusedError(f"{feed}/{path.name}: {error}") from error
+    return parsed
+
+
+def contract_of(feed: str) -> Contract:
+    """Return the contract of a feed.
+
+    Raises:
+        WrongCallError: there is no such feed.
+    """
+    known = catalog.contracts()
+    if feed not in known:
+        raise WrongCallError(f"no feed {feed!r}; feeds are {', '.join(known)}")
+    return known[feed]
+
+
+def _type_rows(
+    settings: Settings, contract: Contract, profile: Source, table: decode.Table, kept: snapshot.Snapshot
+) -> ParsedFile:
+    import duckdb
+
+    folder = settings.parsed / contract.feed
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{kept.sha256[:16]}-{profile.name}"
+    text_path, good_path = folder / f".{stem}.text", folder / f"{stem}.parquet"
+    found = decode.header_map(contract, profile, table.headers)
+    bad = _write_text(text_path, table, list(found.values()))
+    try:
+        with duckdb.connect() as con:
+            con.execute(f"SET TimeZone = '{TIME_ZONE}'")
+            con.execute(
+                "CREATE TABLE cell AS SELECT * FROM read_csv(?, columns = ?, delim = ?, header = false,"
+                " quote = '', escape = '', auto_detect = false, new_line = '\\n', max_line_size = 10000000, nullstr = '')",
+                [str(text_path), {"line": "BIGINT", **dict.fromkeys(found, "VARCHAR")}, CELL_BREAK],
+            )
+            con.execute(f"CREATE TABLE typed AS {typed_select(contract, profile, found)}")
+            partial = good_path.with_suffix(".partial")
+            con.execute(
+                "COPY (SELECT * EXCLUDE (reject_no), ? AS feed_source, ? AS snapshot_sha256 FROM typed"
+                f" WHERE reject_no IS NULL ORDER BY line) TO {quoted(str(partial))} (FORMAT parquet)",
+                [profile.name, kept.sha256],
+            )
+            partial.replace(good_path)
+            rejects = [*bad, *_typed_rejects(con, contract, found)]
+            row = con.execute("SELECT count(*), count(*) FILTER (reject_no IS NULL) FROM typed").fetchone()
+            questions = _questions(con, contract, profile, table.headers, found)
+    finally:
+        text_path.unlink(missing_ok=True)
+    typed_count, good_count = row or (0, 0)
+    reasons: dict[str, int] = {}
+    for reject in rejects:
+        reasons[reject["reason_code"]] = reasons.get(reject["reason_code"], 0) + 1
+    parsed = ParsedFile(
+        feed=contract.feed,
+        source=profile.name,
+        path=kept.file_name,
+        sha256=kept.sha256,
+        encoding=table.encoding,
+        good_parquet=str(good_path),
+        physical_lines=table.physical_lines,
+        header_lines=table.header_lines,
+        blank_lines=table.blank_lines,
+        quoted_newlines=table.quoted_newlines,
+        rows=typed_count + len(bad),
+        good=good_count,
+        quarantined=len(rejects),
+        reasons=reasons,
+        rejects=sorted(rejects, key=lambda reject: int(reject["line"])),
+        questions=questions,
+    )
+    _refuse_if_unusable(contract, profile, parsed)
+    return parsed
+
+
+def _write_text(text_path: Path, table: decode.Table, positions: list[int]) -> list[dict[str, Any]]:
+    bad: list[dict[str, Any]] = []
+    with text_path.open("w", encoding="utf-8", newline="\n") as file:
+        for item in table.rows:
+            if isinstance(item, decode.BadLine):
+                bad.append(
+                    {
+                        "line": item.line,
+                        "reason_code": item.reason_code,
+                        "column_name": None,
+                        "value": None,
+                        "message": reject_message(item.reason_code, item.line, detail=item.detail),
+                        "raw_text": item.raw_text[:2000],
+                    }
+                )
+                continue
+            number, cells = item
+            kept = CELL_BREAK.join([cells[position].strip() for position in positions])
+            if "\n" in kept:
+                kept = kept.replace("\n", " ")
+            file.write(f"{number}{CELL_BREAK}{kept}\n")
+    return bad
+
+
+def _refuse_if_unusable(contract: Contract, profile: Source, parsed: ParsedFile) -> None:
+    if parsed.rows == 0:
+        raise InputRefusedError("no row below the header; export the file again and send it once more")
+    allowed = contract.max_reject_share if profile.max_reject_share is None else profile.max_reject_share
+    share = parsed.quarantined / parsed.rows
+    if parsed.good and share <= allowed:
+        return
+    first = parsed.rejects[0]
+    raise InputRefusedError(
+        f"{parsed.quarantined} of {parsed.rows} rows are bad ({share:.1%}, at most {allowed:.1%} are quarantined"
+        f" singly); nothing was loaded. Reasons: {parsed.reasons}. First: {first['message']}."
+        f" Mend the rows and send the file again, or correct the source profile {profile.name!r}"
+    )
+
+
+def _typed_rejects(con: Any, contract: Contract, found: dict[str, int]) -> Iterable[dict[str, Any]]:
+    rules = reject_rules(contract)
+    names = list(found)
+    shown = ", ".join(f'cell."{name}"' for name in names)
+    cursor = con.execute(
+        f"SELECT typed.reject_no, typed.line, {shown} FROM typed JOIN cell USING (line)"
+        " WHERE typed.reject_no IS NOT NULL ORDER BY typed.line"
+    )
+    for reject_no, line, *cells in cursor.fetchall():
+        code, column, _ = rules[reject_no]
+        value = dict(zip(names, cells, strict=True)).get(column)
+        yield {
+            "line": line,
+            "reason_code": code,
+            "column_name": column,
+            "value": value,
+            "message": reject_message(code, line, contract=contract, column=column, value=value),
+            "raw_text": json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False)[:2000],
+        }
+
+
+def _questions(
+    con: Any, contract: Contract, profile: Source, headers: tuple[str, ...], found: dict[str, int]
+) -> list[dict[str, Any]]:
+    used = set(found.values())
+    ignored = {decode.clean_header(word) for word in (*contract.ignored, *profile.ignored)}
+    asked: list[dict[str, Any]] = [
+        {"kind": "unknown_column", "subject": header, "row_count": None}
+        for index, header in enumerate(headers)
+        if index not in used
+        and header.strip()
+        and decode.clean_header(header) not in ignored
+        and not _is_alias_already_used(contract, profile, header, found)
+    ]
+    for column in contract.columns.values():
+        if column.type == "code" and column.on_unknown == "question" and column.name in found:
+            rows = con.execute(
+                f'SELECT cell."{column.name}", count(*) FROM typed JOIN cell USING (line)'
+                f' WHERE typed.reject_no IS NULL AND typed."{column.name}" IS NULL'
+                f' AND cell."{column.name}" IS NOT NULL GROUP BY 1 ORDER BY 1'
+            ).fetchall()
+            asked += [
+                {"kind": f"unknown_{column.name}", "subject": word, "row_count": count} for word, count in rows
+            ]
+    return asked
+
+
+def _is_alias_already_used(contract: Contract, profile: Source, header: str, found: dict[str, int]) -> bool:
+    """A second header for a column that another header already gave (磅单号 beside 流水号) is no riddle."""
+    word = decode.clean_header(header)
+    return any(
+        word in map(decode.clean_header, (name, *column.aliases, *profile.aliases.get(name, ())))
+        for name, column in contract.columns.items()
+        if name in found
+    )

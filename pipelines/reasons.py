@@ -1,0 +1,76 @@
+"""Why a row was put aside, in words for the person who mends it (English and Chinese)."""
+
+from __future__ import annotations
+
+from pipelines.catalog import Contract
+
+# reason code: (what is wrong, what to do) in English and in Chinese
+REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "bad_encoding": (
+        ("the line cannot be decoded", "export the file again in one encoding"),
+        ("该行无法按文件编码读取", "请统一编码后重新导出"),
+    ),
+    "nul_byte": (
+        ("the line holds NUL bytes", "the file was damaged on the way: send it again"),
+        ("该行含空字节，文件已损坏", "请重新发送"),
+    ),
+    "wrong_cell_count": (
+        ("the line has too many or too few cells", "complete the line"),
+        ("该行列数与表头不符", "请补全该行"),
+    ),
+    "stray_quote": (
+        ("a quote opens a cell that never closes", "remove the quote"),
+        ("引号未闭合", "请删除多余引号"),
+    ),
+    "not_a_number": (("is not a number", "enter a number without text"), ("不是数字", "请填写纯数字")),
+    "not_an_integer": (("is not a whole number", "enter a whole number"), ("不是整数", "请填写整数")),
+    "bad_time": (
+        ("is not a time that exists", "write it as 2026-01-05 08:03:00"),
+        ("不是有效时间", "请按 2026-01-05 08:03:00 填写"),
+    ),
+    "bad_date": (
+        ("is not a date that exists", "write it as 2026-01-05"),
+        ("不是有效日期", "请按 2026-01-05 填写"),
+    ),
+    "unknown_code": (
+        ("is not one of the agreed words", "use one of them"),
+        ("不在约定取值内", "请按约定取值填写"),
+    ),
+    "missing_value": (("is empty but needed", "fill it in"), ("必填项为空", "请补填")),
+    "out_of_range": (("is outside its range", "check the weight or number"), ("超出取值范围", "请核对数值")),
+}
+
+
+def bounds_text(contract: Contract, column: str) -> str:
+    """Return what a column is measured against: its codes or bounds, or an empty text."""
+    spec = contract.columns[column]
+    if spec.codes:
+        return " (" + "; ".join("/".join((code, *words)) for code, words in spec.codes.items()) + ")"
+    marks = ((">", spec.above), (">=", spec.at_least), ("<", spec.below))
+    bounds = [f"{mark} {bound:g}" for mark, bound in marks if bound is not None]
+    return f" ({' and '.join(bounds)})" if bounds else ""
+
+
+def reject_message(
+    code: str,
+    line: int,
+    *,
+    contract: Contract | None = None,
+    column: str | None = None,
+    value: str | None = None,
+    detail: str = "",
+    language: str = "en",
+) -> str:
+    """Return where, what, how much, against what, and what to do, for one row put aside."""
+    place = f"line {line}" if language == "en" else f"第 {line} 行"
+    if code in REASONS:
+        what, remedy = REASONS[code][0 if language == "en" else 1]
+    else:
+        rule = next(rule for rule in contract.row_rules if rule.code == code) if contract else None
+        what = (rule.text if language == "en" else rule.text_zh) if rule else code
+        remedy = "check the row" if language == "en" else "请核对该行"
+    if contract is None or column is None:
+        return f"{place}: {detail or what}; {remedy}"
+    shown = "empty" if value is None and language == "en" else "空" if value is None else repr(value)
+    against = bounds_text(contract, column) if code in ("unknown_code", "out_of_range") else ""
+    return f"{place}: {column} = {shown} {what}{against}; {remedy}"

@@ -1,0 +1,1 @@
+"""The parts of the simulated city; `pipelines.simulate` is the entry."""
