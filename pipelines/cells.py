@@ -90,9 +90,7 @@ def reject_rules(contract: Contract) -> list[tuple[str, str, str]]:
     for column in contract.columns.values():
         name, text = f'"{column.name}"', f'"{column.name}__text"'
         if column.type in FORMAT_REASONS and not (column.type == "code" and column.on_unknown == "question"):
-            is_none = (
-                f" AND {text} NOT IN ({', '.join(map(quoted, column.none_words))})" if column.none_words else ""
-            )
+            is_none = f" AND {text} NOT IN ({', '.join(map(quoted, column.none_words))})" if column.none_words else ""
             rules.append(
                 (FORMAT_REASONS[column.type], column.name, f"{text} IS NOT NULL AND {name} IS NULL{is_none}")
             )
@@ -130,6 +128,10 @@ def typed_select(contract: Contract, profile: Source, found: dict[str, int]) -> 
     kept = ", ".join(
         f'"{column.name}"' + (f', "{column.name}_is_none"' if column.none_words else "") for column in columns
     )
+    assumed = ", ".join(
+        f'CASE WHEN "{name}" IS NULL THEN {quoted(name)} END' if name in found else quoted(name)
+        for name in profile.defaults
+    )
     number_period = {
         "ever": "''",
         "year": f"strftime({contract.period}, '%Y')",
@@ -137,7 +139,9 @@ def typed_select(contract: Contract, profile: Source, found: dict[str, int]) -> 
     }[profile.number_period]
     period = f", {number_period} AS number_period" if contract.has_number_period else ""
     return (
-        f"WITH texts AS (SELECT line, {texts} FROM cell), typed AS (SELECT *, {values}{nones} FROM texts)\n"
+        f"WITH texts AS (SELECT line, [{assumed}]::VARCHAR[] AS assumed, {texts} FROM cell),\n"
+        f"typed AS (SELECT *, {values}{nones} FROM texts)\n"
         f"SELECT line, {kept}{period}, list_filter([{suspects}]::VARCHAR[], lambda code: code IS NOT NULL)"
-        f" AS suspect_codes, CASE {cases} END AS reject_no FROM typed"
+        " AS suspect_codes, list_filter(assumed, lambda name: name IS NOT NULL) AS assumed_columns,"
+        f" CASE {cases} END AS reject_no FROM typed"
     )

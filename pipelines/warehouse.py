@@ -90,6 +90,9 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
         columns = raw_columns(contract)
         body = ", ".join(f'"{name}" {sql_type}' for name, (sql_type, _) in columns.items())
         con.execute(f"CREATE TABLE IF NOT EXISTS raw.{contract.feed} ({body})")
+        there = {row[0] for row in con.execute(f"DESCRIBE raw.{contract.feed}").fetchall()}
+        for name in columns.keys() - there:  # the contract grew since this warehouse was made
+            con.execute(f'ALTER TABLE raw.{contract.feed} ADD COLUMN "{name}" {columns[name][0]}')
         comment(con, f"raw.{contract.feed}", contract.text, {name: text for name, (_, text) in columns.items()})
     for reference in catalog.references().values():
         con.execute(
@@ -110,6 +113,7 @@ def raw_columns(contract: catalog.Contract) -> dict[str, tuple[str, str]]:
     if contract.has_number_period:
         columns["number_period"] = ("VARCHAR", "Period within which numbers are unique, by the source profile.")
     columns["suspect_codes"] = ("VARCHAR[]", "Row rules that flag the row without rejecting it.")
+    columns["assumed_columns"] = ("VARCHAR[]", "Columns filled from the source profile's defaults.")
     columns["feed_source"] = ("VARCHAR", "Source profile the file was read with.")
     columns["snapshot_sha256"] = ("VARCHAR", "SHA-256 of the file as it came.")
     columns["line"] = ("BIGINT", "Physical line of the file.")

@@ -93,9 +93,7 @@ class FirmRegistry:
 
     def _credit_code(self, county_code: str) -> str:
         body = "MA" + "".join(USCC_SIGNS[n] for n in self._rng.integers(0, len(USCC_SIGNS), 6))
-        total = sum(
-            int(sign, 36) * weight for sign, weight in zip(body, ORGANISATION_WEIGHTS, strict=True)
-        )
+        total = sum(int(sign, 36) * weight for sign, weight in zip(body, ORGANISATION_WEIGHTS, strict=True))
         check = 11 - total % 11
         number = f"91{county_code}{body}" + ("0" if check == 11 else "X" if check == 10 else str(check))
         return number + uscc.calc_check_digit(number)
@@ -113,6 +111,7 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
     roles = {special[role]["sender"]: role for role in ("restart", "down", "closed")}
     roles[special["recycled"]] = "recycled"
     kinds = plan["kind_pattern"]
+    large = plan["size"]["large"]
     sizes = np.exp(rng.normal(0.0, plan["size"]["spread"], count + 20)).clip(0.25, 5.0)
 
     sites: list[Site] = []
@@ -121,11 +120,21 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
         story = frozenset({roles[n]} if n in roles else ())
         # a site with a story must be large enough to tell it
         size = float(max(sizes[n], 0.9) if story else sizes[n])
+        size = float(large["size"]) if n in large["senders"] else size
         sites.append(_site(plan, firms, n, kind, county, sending=n, size=size, roles=story))
     hidden = float(special["unregistered_size"] * sizes[:count].mean())
     sites.append(
-        _site(plan, firms, count, "yard", counties[3], sending=2, size=hidden, is_registered=False,
-              roles=frozenset({"unregistered"}))
+        _site(
+            plan,
+            firms,
+            count,
+            "yard",
+            counties[3],
+            sending=2,
+            size=hidden,
+            is_registered=False,
+            roles=frozenset({"unregistered"}),
+        )
     )
     by_code = {county["code"]: county for county in counties}
     parks = plan["rail"]["sites"]
@@ -134,10 +143,17 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
         weighs = row["kind"] == "key_enterprise"
         sites.append(
             _site(
-                plan, firms, n, row["kind"], by_code[row["county"]],
-                sending=n if weighs else None, size=float(max(sizes[n % len(sizes)], 1.0)) if weighs else 0.0,
-                is_listed=bool(row.get("listed")), haul_t=row.get("haul_t"),
-                siding_state=row.get("siding", ""), siding_since=row.get("since"),
+                plan,
+                firms,
+                n,
+                row["kind"],
+                by_code[row["county"]],
+                sending=n if weighs else None,
+                size=float(max(sizes[n % len(sizes)], 1.0)) if weighs else 0.0,
+                is_listed=bool(row.get("listed")),
+                haul_t=row.get("haul_t"),
+                siding_state=row.get("siding", ""),
+                siding_since=row.get("since"),
             )
         )
     senders = sum(site.source >= 0 for site in sites)
@@ -145,17 +161,33 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
 
 
 def _site(
-    plan: Plan, firms: FirmRegistry, n: int, kind: str, county: dict[str, Any], *,
-    sending: int | None, size: float, **more: Any,
+    plan: Plan,
+    firms: FirmRegistry,
+    n: int,
+    kind: str,
+    county: dict[str, Any],
+    *,
+    sending: int | None,
+    size: float,
+    **more: Any,
 ) -> Site:
     firm = firms.new(kind, county["code"])
     names = plan["names"]
     name = firm.short_name + names["sites"][kind]
     pattern, maxima = plan["source_pattern"], plan["scale_max_kg"]
     return Site(
-        number=n, name=name, firm=firm, kind=kind, size=size,
-        aliases=(firm.name, f"{firm.short_name}({county['name'][:2]}){names['sites'][kind]}", firm.short_name),
-        county_code=county["code"], county_name=county["name"],
+        number=n,
+        name=name,
+        firm=firm,
+        kind=kind,
+        size=size,
+        aliases=(
+            firm.name,
+            f"{firm.short_name}({county['name'][:2]}){names['sites'][kind]}",
+            firm.short_name,
+        ),
+        county_code=county["code"],
+        county_name=county["name"],
         source=-1 if sending is None else SOURCES.index(pattern[sending % len(pattern)]),
         scale_max_kg=0 if sending is None else maxima[sending % len(maxima)],
         **more,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.simulation.city import SOURCES, City
+from pipelines.simulation.city import SOURCES, City, Site
 from pipelines.simulation.plan import Plan
 
 PLATE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -54,7 +54,9 @@ def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
     known = plan["facts_known"]
     facts = rng.choice(len(KNOWN_FACTS), size=total, p=[known[name] for name in KNOWN_FACTS])
     source = np.repeat([site.source for site in city.senders], count)
-    direction = np.concatenate([_directions(plan, site.kind, n) for site, n in zip(city.senders, count, strict=True)])
+    direction = np.concatenate(
+        [_directions(plan, site, n) for site, n in zip(city.senders, count, strict=True)]
+    )
     for export in range(len(SOURCES)):
         # the rare kinds must exist in every export, or the planted cases would have no truck
         out = np.flatnonzero((source == export) & (direction == 0))[:24]
@@ -69,8 +71,13 @@ def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
     tare = np.array([row["tare"] for row in kinds])[kind] + rng.normal(0, plan["truck_tare_sd_kg"], total)
     tells = source != SOURCES.index("weighsoft")  # that export has no columns for axles
     return Fleet(
-        plates=_plates(plan, rng, total), first=first, count=count, direction=direction,
-        axles=axles, body=body, drive=drive,
+        plates=_plates(plan, rng, total),
+        first=first,
+        count=count,
+        direction=direction,
+        axles=axles,
+        body=body,
+        drive=drive,
         known_axles=np.where(tells & (facts != 3), axles, 0),
         known_body=np.where(tells & (facts != 3) & (facts != 2), body, 0),
         known_drive=np.where(tells & (facts != 3) & (facts != 1), drive, 0),
@@ -78,10 +85,12 @@ def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
     )
 
 
-def _directions(plan: Plan, kind: str, count: int) -> Array:
+def _directions(plan: Plan, site: Site, count: int) -> Array:
     direction = np.zeros(count, dtype=np.int8)
-    inbound = round(count * plan["trucks_in"].get(kind, 0.0))
-    internal = max(round(count * plan["trucks_internal"]), int(kind == "quarry" and count > 3))
+    inbound = round(count * plan["trucks_in"].get(site.kind, 0.0))
+    internal = max(round(count * plan["trucks_internal"]), int(site.kind == "quarry" and count > 3))
+    if SOURCES[site.source] == "daybook":  # that book knows out and in only
+        internal = 0
     direction[count - inbound :] = 1
     direction[count - inbound - internal : count - inbound] = 2
     return direction
@@ -97,7 +106,10 @@ def _plates(plan: Plan, rng: np.random.Generator, count: int) -> tuple[str, ...]
         if rng.random() < plan["new_energy_share"]:
             shape = "DDDDDF"  # large new-energy vehicles: five digits, D or F last
         signs = (
-            sign if sign == "F" else PLATE_LETTERS[int(rng.integers(24))] if sign == "L"
+            sign
+            if sign == "F"
+            else PLATE_LETTERS[int(rng.integers(24))]
+            if sign == "L"
             else PLATE_DIGITS[int(rng.integers(10))]
             for sign in shape
         )

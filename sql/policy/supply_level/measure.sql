@@ -9,17 +9,17 @@ lookback: 8
 columns:
   county_code: GB/T 2260 code of the county
   week_start: Monday of the week
-  iso_week: ISO week
+  base_week_count: weeks of the 8 before with data, holiday weeks left out
+  is_holiday_week: true where the week holds a public holiday
   dispatch_t: net mass released outbound by all sites in the week, t
   same_site_dispatch_t: the part of it released by the compared sites, t
   same_site_median_t: sum of the compared sites' medians over the 8 weeks before, t
-  same_site_share: same-site dispatch over its median, share
-  same_site_count: sites compared
-  base_week_count: weeks of the 8 before with data, holiday weeks left out
-  completeness_share: site-days seen over site-days expected
-  is_holiday_week: true where the week holds a public holiday
   project_cover_ratio: supply of the next 4 weeks for key projects over their demand; unknown until a feed exists
   stock_days: days of stock at the mean dispatch of 28 days; unknown until a feed exists
+  iso_week: ISO week
+  same_site_share: same-site dispatch over its median, share
+  same_site_count: sites compared
+  completeness_share: site-days seen over site-days expected
 */
 WITH county_week AS (
     SELECT
@@ -85,17 +85,17 @@ same_site AS (
 SELECT
     county_week.county_code,
     county_week.week_start,
-    STRFTIME(county_week.week_start, '%G-W%V') AS iso_week,
+    county_base.base_week_count,
+    county_week.is_holiday_week,
     CAST(county_week.dispatch_t AS DOUBLE) AS dispatch_t,
     CAST(same_site.same_site_dispatch_t AS DOUBLE) AS same_site_dispatch_t,
     CAST(same_site.same_site_median_t AS DOUBLE) AS same_site_median_t,
+    CAST(NULL AS DOUBLE) AS project_cover_ratio,
+    CAST(NULL AS DOUBLE) AS stock_days,
+    STRFTIME(county_week.week_start, '%G-W%V') AS iso_week,
     ROUND(same_site.same_site_dispatch_t / NULLIF(same_site.same_site_median_t, 0), 9) AS same_site_share,
     COALESCE(same_site.same_site_count, 0) AS same_site_count,
-    county_base.base_week_count,
-    ROUND(county_week.seen_day_count / NULLIF(county_week.expected_day_count, 0), 9) AS completeness_share,
-    county_week.is_holiday_week,
-    CAST(NULL AS DOUBLE) AS project_cover_ratio,
-    CAST(NULL AS DOUBLE) AS stock_days
+    ROUND(county_week.seen_day_count / NULLIF(county_week.expected_day_count, 0), 9) AS completeness_share
 FROM county_week
 INNER JOIN county_base
     ON county_week.county_code = county_base.county_code AND county_week.week_start = county_base.week_start

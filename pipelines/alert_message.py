@@ -1,0 +1,125 @@
+"""Words of a price message: facts of the transitions in, title and body out, Chinese by default or English."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipelines import levels
+from pipelines.levels import NO_LEVEL, LevelRule, Row
+from pipelines.settings import ROOT
+
+if TYPE_CHECKING:
+    import jinja2
+
+_SIGN = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
+_DETAILED = 3  # places told in full; the others take a line each, so that a wide shock stays readable
+_EVENT_ORDER = {"raised": 0, "opened": 0, "lowered": 1, "closed": 2}
+
+
+def render(
+    events: Sequence[Row], alerts: Sequence[Row], data_through: dt.date, *, language: str = "zh", message_id: str = ""
+) -> tuple[str, str]:
+    """Return title (without its alarm prefix) and body of one message.
+
+    Args:
+        events: transitions of one product, direction and week, rows of mart.price_alert_event.
+        alerts: rows of mart.price_alert, for the places hit so far.
+        data_through: newest date of the price data.
+        language: zh or en.
+        message_id: shown at the end, so that a reader can name the message.
+    """
+    rule = levels.load("price_level")
+    ordered = sorted(events, key=lambda event: _weight(event, rule))
+    lead = ordered[0]
+    hit = [
+        alert
+        for alert in alerts
+        if alert["closed_on"] is None
+        and (alert["product_id"], alert["direction"]) == (lead["product_id"], lead["direction"])
+    ]
+    top = max((event["level"] for event in ordered), key=rule.rank)
+    facts = {
+        "events": [_spoken(event, rule, data_through, language) for event in ordered],
+        "detailed": _DETAILED,
+        "lead": lead,
+        "top": top,
+        "week_end": lead["week_start"] + levels.WEEK - dt.timedelta(days=1),
+        "hit": sorted(hit, key=lambda alert: (-rule.rank(alert["level"]), alert["area_code"])),
+        "clauses": rule.raw["clauses"] if rule.rank(top) >= rule.rank("橙") else rule.raw["clauses"][:1],
+        "action": rule.action.get(top, {}).get(language),
+        "document": document(rule.document, data_through),
+        "data_through": data_through,
+        "message_id": message_id,
+    }
+    title, _, body = _template(language).render(facts).strip().partition("\n")
+    return title.strip(), body.strip()
+
+
+def _weight(event: Row, rule: LevelRule) -> tuple[Any, ...]:
+    """Highest first, the city before its counties, what rises before what ends."""
+    is_county = event["county_count"] is None
+    return (
+        _EVENT_ORDER[event["event"]],
+        -rule.rank(event["level"]),
+        is_county,
+        event["area_code"],
+        event["event_id"],
+    )
+
+
+def _spoken(event: Row, rule: LevelRule, data_through: dt.date, language: str) -> Row:
+    clause = next((c for c in rule.clauses if c.rule == event["rule"]), None)
+    bound = clause.bounds[0] if clause else None
+    below_orange = rule.rank(event["level"]) < rule.rank("橙")
+    return event | {
+        "clause_text": clause.text[language] if clause else "",
+        "sign": _SIGN.get(event["must_be"] or "", ""),
+        "source": bound.source if bound else "",
+        "is_dear_and_tight": not below_orange and event["supply_state"] == "供应紧张",
+        "is_dear": not below_orange,
+        "age_days": (data_through - event["last_quoted_on"]).days,
+        "least_points": int(rule.bound("low_sample").value),
+        "plateau_weeks": int(rule.life["plateau_weeks"]),
+        "return_weeks": int(rule.life["return_weeks"]),
+    }
+
+
+@cache
+def _documents() -> Mapping[str, Any]:
+    path = ROOT / "sql" / "policy" / "documents.yaml"
+    register: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return register
+
+
+def document(name: str, day: dt.date) -> Row:
+    """Return a document of the register, with `is_due`: past its validity or not checked for too long on that day."""
+    register = _documents()
+    found = register["documents"][name]
+    valid_until, checked_on = found.get("valid_until"), found.get("checked_on")
+    is_lapsed = valid_until is not None and day > valid_until
+    recheck = dt.timedelta(days=register["recheck_after_days"])
+    is_unchecked = checked_on is not None and day > checked_on + recheck
+    return {**found, "is_due": is_lapsed or is_unchecked}
+
+
+@cache
+def _template(language: str) -> jinja2.Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "pipelines" / "messages"),
+        autoescape=jinja2.select_autoescape(("html",)),  # these are text
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{share * 100:+.1f}%"
+    environment.filters["bound"] = lambda share: f"{share * 100:g}%"
+    environment.filters["yuan"] = lambda price: f"{price:,.2f}"
+    environment.globals["no_level"] = NO_LEVEL
+    return environment.get_template(f"price.{language}.txt.j2")

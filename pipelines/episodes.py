@@ -1,0 +1,285 @@
+"""Life of a price alert: from weekly measures of one series to the episode that people hear of.
+
+An episode opens when a clause is newly met, follows the highest clause up at once and down only after the clause
+has stayed below a share of its bound, and closes when the price is back near its base or has found a new level.
+Only weeks with a quote of their own decide anything, and a week sees nothing of later ones. Source: the project's
+alert life (methods, section 1.5); its figures are in `sql/policy/price_level/rule.yaml`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipelines.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row
+from pipelines.policy import compare
+
+SERIES = ("area_code", "area_name", "is_city_area", "product_id", "product_name", "unit", "basis", "tax")
+FACTS = (
+    "last_quoted_on",
+    "price_yuan",
+    "price_index",
+    "quote_count",
+    "collection_point_count",
+    "is_low_sample",
+    "county_count",
+    "supply_state",
+    "neighbour_count",
+    "neighbour_price_yuan",
+    "neighbour_spread_share",
+)
+
+
+@dataclass
+class Story:
+    """What became of one series: a row a week, a row an episode, a row a transition."""
+
+    weeks: list[Row] = field(default_factory=list)
+    alerts: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+
+
+@dataclass
+class _Episode:
+    episode_id: str
+    opened: Row
+    base: Row | None
+    rank: int
+    max_rank: int
+    opened_rank: int
+    spoken: Row
+    last: Row
+    calm_weeks: int = 0
+    index_weeks: list[tuple[dt.date, float]] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+
+    def rise(self, row: Row) -> float | None:
+        """Index of the week above the base, share; None across a break or without a base."""
+        base = self.base and self.base["price_index"]
+        index = row["price_index"]
+        return round(index / base - 1, 6) if base and index else None
+
+
+class Follower:
+    """Follows one series (product, area, kind of price, direction up) week by week."""
+
+    def __init__(self, rule: LevelRule, *, is_city: bool = False) -> None:
+        self.rule = rule
+        self.ladder = Ladder(rule, is_city=is_city)
+        self.story = Story()
+        self.episode: _Episode | None = None
+        self.previous: Row | None = None
+
+    def follow(self, rows: Sequence[Row], data_week: dt.date) -> Story:
+        """Return the story of a series.
+
+        Args:
+            rows: its weeks in order, as `sql/policy/price_level/measure.sql` gives them plus county_count,
+                tight_count, supply_state, is_low_sample and the neighbour columns.
+            data_week: newest week of all series; one that falls silent before it ends its episode.
+        """
+        for row in rows:
+            if self._is_break(row):
+                self._end_series(row)
+            self._week(row)
+            self.previous = row
+        if self.previous and self.previous["week_start"] < data_week:
+            self._end_series(None)
+        if self.episode:
+            self._keep(self.episode, None, None)
+        return self.story
+
+    def _is_break(self, row: Row) -> bool:
+        before = self.previous and self.previous["segment"]
+        return before is not None and row["segment"] is not None and before != row["segment"]
+
+    def _end_series(self, row: Row | None) -> None:
+        """End what cannot be measured any further: after a gap, or where no quote matches the ones before."""
+        self.ladder.reset()
+        episode, before = self.episode, self.previous
+        if episode is None or before is None:
+            return
+        week = before["week_start"] + WEEK
+        follows_at_once = row is not None and row["week_start"] == week
+        known_on = row["last_quoted_on"] if row is not None and follows_at_once else week
+        stop = {**episode.last, "week_start": week, "iso_week": week.strftime("%G-W%V")}
+        self._close("series_ended", stop, known_on, None)
+
+    def _week(self, row: Row) -> None:
+        if row["is_imputed"]:
+            # A carried quote is no news: it neither opens, raises, lowers nor closes.
+            self._note_week(row, None, [])
+            return
+        newly_met, met = self.ladder.climb(row)
+        rank = self.ladder.rank()
+        spoken = self.ladder.spoken(row)
+        if self.episode is None:
+            if newly_met:
+                self._open(row, rank, spoken, met)
+        else:
+            self._advance(row, rank, spoken, met)
+        self._note_week(row, spoken, met)
+
+    def _open(self, row: Row, rank: int, spoken: Row, met: list[Clause]) -> None:
+        kind = "-".join((row["unit"], row["basis"], row["tax"] or "tax_unknown"))
+        self.episode = _Episode(
+            episode_id="/".join((row["product_id"], row["area_code"], "up", kind, row["iso_week"])),
+            opened=row,
+            base=self.previous if self.previous and self.previous["price_index"] else None,
+            rank=rank,
+            max_rank=rank,
+            opened_rank=rank,
+            spoken=spoken,
+            last=row,
+        )
+        self._see(self.episode, row)
+        self._event("opened", row, row["last_quoted_on"], NO_LEVEL, spoken, met)
+
+    def _see(self, episode: _Episode, row: Row) -> None:
+        episode.last = row
+        if row["price_index"]:
+            episode.index_weeks.append((row["week_start"], row["price_index"]))
+
+    def _advance(self, row: Row, rank: int, spoken: Row, met: list[Clause]) -> None:
+        episode = self.episode
+        assert episode is not None  # noqa: S101  # the caller looked
+        self._see(episode, row)
+        is_calm = not met and compare(episode.rise(row), "at_most", self.rule.life["return_band_share"]) is True
+        episode.calm_weeks = episode.calm_weeks + 1 if is_calm else 0
+        reason = None
+        if episode.calm_weeks >= self.rule.life["return_weeks"]:
+            reason = "returned"
+        elif self._is_plateau(episode, row["week_start"]):
+            reason = "new_level"
+        elif episode.base is None and rank == 0:
+            reason = "spread_ended"
+        if reason:
+            self._close(reason, row, row["last_quoted_on"], met)
+            if reason == "returned":  # a later rise is a new one; after a plateau the old clauses stay spoken for
+                self.ladder.reset()
+            return
+        before = episode.rank
+        said = spoken or self._left(episode, row)
+        episode.rank, episode.spoken = rank, said
+        episode.max_rank = max(episode.max_rank, rank)
+        if rank != before:
+            event = "raised" if rank > before else "lowered"
+            self._event(event, row, row["last_quoted_on"], self.rule.level(before), said, met)
+
+    def _left(self, episode: _Episode, row: Row) -> Row:
+        """The clause that was left, with its figure now."""
+        rule = episode.spoken.get("rule")
+        clause = self.rule.clause(rule) if rule else None
+        return {"rule": rule} | clause.figure(row) if clause and not clause.reads_level else episode.spoken
+
+    def _is_plateau(self, episode: _Episode, week: dt.date) -> bool:
+        return compare(self._spread(episode, week), "at_most", self.rule.life["plateau_band_share"]) is True
+
+    def _spread(self, episode: _Episode, week: dt.date) -> float | None:
+        """Highest over lowest index of the last weeks, share; None while the episode is younger than that."""
+        first = week - WEEK * (int(self.rule.life["plateau_weeks"]) - 1)
+        if not episode.index_weeks or episode.index_weeks[0][0] > first:
+            return None
+        seen = [index for at, index in episode.index_weeks if at >= first]
+        return round(max(seen) / min(seen) - 1, 6)
+
+    def _close(self, reason: str, row: Row, closed_on: dt.date, met: list[Clause] | None) -> None:
+        episode = self.episode
+        assert episode is not None  # noqa: S101  # the caller looked
+        said: Row = {"rule": episode.spoken.get("rule")}
+        measured = {
+            "returned": ("return_band_share", episode.rise(row)),
+            "new_level": ("plateau_band_share", self._spread(episode, row["week_start"])),
+        }
+        if reason in measured:
+            band, value = measured[reason]
+            said |= {"value": value, "bound": self.rule.life[band], "must_be": "at_most", "value_unit": "share"}
+            said |= {"is_system_default": True}
+        level = self.rule.level(episode.rank)
+        self._event("closed", row, closed_on, level, said, met or [], reason)
+        self._keep(episode, closed_on, reason)
+        self.episode = None
+
+    def _event(
+        self,
+        event: str,
+        row: Row,
+        on: dt.date,
+        from_level: str,
+        said: Row,
+        met: list[Clause],
+        reason: str | None = None,
+    ) -> None:
+        episode = self.episode
+        assert episode is not None  # noqa: S101  # the caller looked
+        level = NO_LEVEL if event == "closed" else self.rule.level(episode.rank)
+        if event != "closed":
+            episode.history.append(f"{level} {on.isoformat()}")
+        self.story.events.append(
+            _about(episode, row, self.rule)
+            | _said(said, met)
+            | {
+                "event_id": f"{episode.episode_id}#{event}:{level}@{row['iso_week']}",
+                "event": event,
+                "event_on": on,
+                "week_start": row["week_start"],
+                "level": level,
+                "from_level": from_level,
+                "close_reason": reason,
+                "is_system_default": said.get("is_system_default"),
+                "history": " → ".join(episode.history),
+            }
+        )
+
+    def _keep(self, episode: _Episode, closed_on: dt.date | None, reason: str | None) -> None:
+        row = episode.last
+        self.story.alerts.append(
+            _about(episode, row, self.rule)
+            | _said(episode.spoken, self.ladder.met(row))
+            | {
+                "opened_week": episode.opened["iso_week"],
+                "level": self.rule.level(episode.rank),
+                "closed_on": closed_on,
+                "close_reason": reason,
+            }
+        )
+
+    def _note_week(self, row: Row, spoken: Row | None, met: list[Clause]) -> None:
+        is_judged = spoken is not None and (bool(met) or row["week_share"] is not None or row["segment"] is None)
+        episode = self.episode
+        fall = self.rule.bound("fall")
+        self.story.weeks.append(
+            {**row}
+            | _said(spoken or {}, met)
+            | {
+                "level": self.rule.level(episode.rank) if episode else NO_LEVEL,
+                "rule_level": self.rule.level(max((c.rank for c in met), default=0)) if is_judged else None,
+                "price_level": self.rule.level(self.ladder.price_rank()),
+                "is_fall_noted": not row["is_imputed"] and fall.is_met(row) is True,
+                "episode_id": episode.episode_id if episode else None,
+            }
+        )
+
+
+def _said(said: Row, met: list[Clause]) -> Row:
+    names = ("rule", "value", "bound", "must_be", "value_unit")
+    return {name: said.get(name) for name in names} | {"rules_met": ",".join(c.rule for c in met) or None}
+
+
+def _about(episode: _Episode, row: Row, rule: LevelRule) -> Row:
+    """What an event and an alert both tell: the series, the base, the week's facts, how long it runs."""
+    base = episode.base
+    return {name: row[name] for name in (*SERIES, *FACTS)} | {
+        "episode_id": episode.episode_id,
+        "direction": "up",
+        "iso_week": row["iso_week"],
+        "base_price_yuan": base and base["price_yuan"],
+        "base_index": base and base["price_index"],
+        "base_on": base and base["last_quoted_on"],
+        "rise_over_base_share": episode.rise(row),
+        "opened_on": episode.opened["last_quoted_on"],
+        "opened_level": rule.level(episode.opened_rank),
+        "max_level": rule.level(episode.max_rank),
+        "weeks_running": (row["week_start"] - episode.opened["week_start"]).days // 7 + 1,
+    }

@@ -1,0 +1,35 @@
+/*
+description: Releases over the limit by site and week; leads, counted against the releases that can be determined.
+grain: one row a (site_id, week_start)
+period: week_start
+lookback: 1
+columns:
+  site_id: site
+  county_code: county of the site
+  week_start: Monday of the ISO week
+  release_count: releases judged
+  determinable_count: releases with a verdict met or breached
+  breached_count: releases over the limit
+  undetermined_count: releases that cannot be determined
+  over_rate_per_1000: breached per 1,000 determinable releases
+  undetermined_share: undetermined by judged releases
+  over_t: mass over the limit, t, a lower bound
+*/
+SELECT
+    release.site_id,
+    release.county_code,
+    release.week_start,
+    count(*) AS release_count,
+    count(*) FILTER (judged.verdict IN ('met', 'breached')) AS determinable_count,
+    count(*) FILTER (judged.verdict = 'breached') AS breached_count,
+    count(*) FILTER (judged.verdict = 'undetermined') AS undetermined_count,
+    (
+        1000 * count(*) FILTER (judged.verdict = 'breached')
+        / nullif(count(*) FILTER (judged.verdict IN ('met', 'breached')), 0)
+    )::DECIMAL(9, 3) AS over_rate_per_1000,
+    (count(*) FILTER (judged.verdict = 'undetermined') / count(*))::DECIMAL(7, 6) AS undetermined_share,
+    coalesce(sum(judged.value_low) FILTER (judged.verdict = 'breached') / 1000, 0)::DECIMAL(18, 3) AS over_t
+FROM policy.axle_limit AS judged
+INNER JOIN mart.release AS release ON judged.subject_id = release.ticket_id
+GROUP BY ALL
+ORDER BY release.week_start, release.site_id

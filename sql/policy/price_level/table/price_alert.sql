@@ -1,0 +1,88 @@
+/*
+description: >-
+  Price alerts as episodes, one for each rise of a product in an area, from opening to closing, with their newest facts.
+grain: one row an episode
+columns:
+  episode_id: product, area, direction, kind of price and ISO week of opening
+  area_code: county code, the city code for a city alert, or the given text for an area outside the region table
+  area_name: name of the area
+  is_city_area: true where the area is in the region table
+  product_id: product
+  product_name: Chinese name of the product
+  unit: what one price is for, t or m3
+  basis: ex_works or delivered
+  tax: incl or excl, value added tax in the price or not
+  direction: up; falls are information and open no episode
+  opened_on: date of the newest quote in the week that opened it
+  opened_week: ISO week that opened it
+  level: level now, or the last one before it closed; 无 while it waits to close
+  max_level: highest level it reached
+  opened_level: level it opened at
+  rule: clause of sql/policy/price_level that speaks loudest, or the one that was left
+  value: what that clause measured, a share or a count by value_unit
+  bound: figure it was compared with
+  must_be: comparison of value with bound
+  value_unit: share or county
+  rules_met: all clauses met this week, from the lowest, separated by comma
+  base_price_yuan: price level before the episode opened, yuan per unit; unknown where the city index has no quotes
+  base_index: index before the episode opened
+  base_on: date of the newest quote behind the base
+  price_yuan: geometric mean price of the week, yuan per unit
+  price_index: chained index of the week
+  rise_over_base_share: index above its base, share
+  quote_count: quote lines quoted in the week
+  collection_point_count: markets with a quote in the week
+  is_low_sample: true under the least number of collection points of sql/policy/price_level; flagged, not silenced
+  county_count: counties at the counted level or higher, for the city only
+  supply_state: 供应紧张, 供应不紧 or 供应未知
+  neighbour_count: other areas with a price of the same kind in the week
+  neighbour_price_yuan: median price of those areas, yuan per unit
+  neighbour_spread_share: price above that median, share
+  last_quoted_on: date of the newest quote it was judged on
+  iso_week: ISO week of that judgement
+  weeks_running: calendar weeks from opening to the newest judgement, both counted
+  closed_on: date of the newest quote in the week that closed it; empty while it is open
+  close_reason: returned, new_level, spread_ended (too few counties left) or series_ended (quotes stop or match no more)
+*/
+CREATE OR REPLACE TABLE mart.price_alert (
+    episode_id VARCHAR NOT NULL,
+    area_code VARCHAR NOT NULL,
+    area_name VARCHAR NOT NULL,
+    is_city_area BOOLEAN NOT NULL,
+    product_id VARCHAR NOT NULL,
+    product_name VARCHAR NOT NULL,
+    unit VARCHAR NOT NULL,
+    basis VARCHAR NOT NULL,
+    tax VARCHAR,
+    direction VARCHAR NOT NULL,
+    opened_on DATE NOT NULL,
+    opened_week VARCHAR NOT NULL,
+    level VARCHAR NOT NULL,
+    max_level VARCHAR NOT NULL,
+    opened_level VARCHAR NOT NULL,
+    rule VARCHAR,
+    value DOUBLE,
+    bound DOUBLE,
+    must_be VARCHAR,
+    value_unit VARCHAR,
+    rules_met VARCHAR,
+    base_price_yuan DOUBLE,
+    base_index DOUBLE,
+    base_on DATE,
+    price_yuan DOUBLE,
+    price_index DOUBLE,
+    rise_over_base_share DOUBLE,
+    quote_count INTEGER NOT NULL,
+    collection_point_count INTEGER NOT NULL,
+    is_low_sample BOOLEAN NOT NULL,
+    county_count INTEGER,
+    supply_state VARCHAR NOT NULL,
+    neighbour_count INTEGER NOT NULL,
+    neighbour_price_yuan DOUBLE,
+    neighbour_spread_share DOUBLE,
+    last_quoted_on DATE NOT NULL,
+    iso_week VARCHAR NOT NULL,
+    weeks_running INTEGER NOT NULL,
+    closed_on DATE,
+    close_reason VARCHAR
+)

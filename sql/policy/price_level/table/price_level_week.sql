@@ -1,0 +1,78 @@
+/*
+description: >-
+  Warning level of every price series and week, with the clause that speaks; judged on data up to that week only.
+grain: one row a (area_code, product_id, unit, basis, tax, week_start)
+columns:
+  area_code: county code, the city code for a city alert, or the given text for an area outside the region table
+  area_name: name of the area
+  is_city_area: true where the area is in the region table
+  product_id: product
+  product_name: Chinese name of the product
+  unit: what one price is for, t or m3
+  basis: ex_works or delivered
+  tax: incl or excl, value added tax in the price or not
+  week_start: Monday of the week
+  iso_week: ISO week
+  segment: number of the unbroken chain; empty for a city row that only counts counties
+  last_quoted_on: date of the newest quote behind the point
+  price_yuan: geometric mean price, yuan per unit; for the city without quotes of its own, of its counties
+  price_index: chained index, 100 in the first week of the segment
+  quote_count: quote lines quoted in the week
+  collection_point_count: markets with a quote in the week
+  is_low_sample: true under the least number of collection points of sql/policy/price_level
+  is_imputed: true where the point only carries older quotes; such a week decides nothing
+  week_share: change against the week before, share
+  month_share: change against 4 weeks before, share
+  year_share: change against 52 weeks before, share
+  low_26w_share: rise above the lowest of the last 26 weeks, share
+  level: level of the open episode, 蓝 黄 橙 红, or 无
+  rule_level: highest level whose clause is met this week alone; empty where the week cannot be judged
+  price_level: level in force before supply is considered
+  rule: clause of sql/policy/price_level that speaks loudest, or the one that was left
+  value: what that clause measured, a share or a count by value_unit
+  bound: figure it was compared with
+  must_be: comparison of value with bound
+  value_unit: share or county
+  rules_met: all clauses met this week, from the lowest, separated by comma
+  county_count: counties at the counted level or higher, for the city only
+  supply_state: 供应紧张, 供应不紧 or 供应未知
+  is_fall_noted: true where the price fell by the noted share against the week before; information only
+  episode_id: open episode of the series in the week
+*/
+CREATE OR REPLACE TABLE mart.price_level_week (
+    area_code VARCHAR NOT NULL,
+    area_name VARCHAR NOT NULL,
+    is_city_area BOOLEAN NOT NULL,
+    product_id VARCHAR NOT NULL,
+    product_name VARCHAR NOT NULL,
+    unit VARCHAR NOT NULL,
+    basis VARCHAR NOT NULL,
+    tax VARCHAR,
+    week_start DATE NOT NULL,
+    iso_week VARCHAR NOT NULL,
+    segment INTEGER,
+    last_quoted_on DATE NOT NULL,
+    price_yuan DOUBLE NOT NULL,
+    price_index DOUBLE,
+    quote_count INTEGER NOT NULL,
+    collection_point_count INTEGER NOT NULL,
+    is_low_sample BOOLEAN NOT NULL,
+    is_imputed BOOLEAN NOT NULL,
+    week_share DOUBLE,
+    month_share DOUBLE,
+    year_share DOUBLE,
+    low_26w_share DOUBLE,
+    level VARCHAR NOT NULL,
+    rule_level VARCHAR,
+    price_level VARCHAR NOT NULL,
+    rule VARCHAR,
+    value DOUBLE,
+    bound DOUBLE,
+    must_be VARCHAR,
+    value_unit VARCHAR,
+    rules_met VARCHAR,
+    county_count INTEGER,
+    supply_state VARCHAR NOT NULL,
+    is_fall_noted BOOLEAN NOT NULL,
+    episode_id VARCHAR
+)

@@ -1,0 +1,55 @@
+/*
+description: Names on tickets, quotes and filings that no table knows; each becomes one question.
+grain: one row a (feed, source, kind, subject)
+period: none
+columns:
+  feed: feed the name came with
+  source: source profile
+  kind: unknown_site, unknown_product or unknown_county
+  subject: the name
+  row_count: rows that bear it
+  snapshot_sha256: a file it came with
+*/
+SELECT
+    'weighbridge_ticket' AS feed,
+    source,
+    'unknown_site' AS kind,
+    site_name AS subject,
+    count(*) AS row_count,
+    min(snapshot_sha256) AS snapshot_sha256
+FROM staging.weighbridge_ticket
+WHERE NOT is_registered_site
+GROUP BY ALL
+UNION ALL
+SELECT
+    'weighbridge_ticket' AS feed,
+    source,
+    'unknown_product' AS kind,
+    product_name AS subject,
+    count(*) AS row_count,
+    min(snapshot_sha256) AS snapshot_sha256
+FROM staging.weighbridge_ticket
+WHERE product_id IS NULL AND product_name IS NOT NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'price_quote' AS feed,
+    quote.source,
+    'unknown_product' AS kind,
+    quote.product_name AS subject,
+    count(*) AS row_count,
+    min(quote.snapshot_sha256) AS snapshot_sha256
+FROM staging.price_quote AS quote
+ANTI JOIN reference.product AS product ON quote.product_id = product.product_id
+GROUP BY ALL
+UNION ALL
+SELECT
+    'capacity_filing' AS feed,
+    'default' AS source,
+    'unknown_county' AS kind,
+    coalesce(county_code, '') AS subject,
+    count(*) AS row_count,
+    min(snapshot_sha256) AS snapshot_sha256
+FROM staging.capacity_filing
+WHERE county_name IS NULL
+GROUP BY ALL

@@ -1,0 +1,88 @@
+/*
+description: Tickets in force, with site, county and product resolved; an unregistered site or unknown product stays in.
+grain: one row a ticket_id
+period: week_start
+lookback: 0
+columns:
+  ticket_id: first 12 digits of the file's SHA-256 and the line, so a ticket is found again by anyone
+  site_id: registered site, or the name on the ticket where the register does not know it
+  site_name: site as the ticket names it
+  is_registered_site: whether the register knows the site
+  firm_name: firm that runs the site
+  county_code: county of the site; NULL where the site is not registered
+  ticket_no: number on the ticket
+  number_period: period within which the number is unique
+  weighed_at: when the judged weight was taken
+  weighed_on: local date of it
+  week_start: Monday of its ISO week
+  first_weighed_at: when the first of two weighings (usually tare) was taken
+  received_at: when the platform received it
+  plate: number plate, normalised
+  product_id: product; NULL where the name is unknown
+  product_name: product in the standards' words, or as the ticket names it
+  source_class: natural, manufactured or recycled; other where the product is unknown
+  direction: out, in or internal
+  is_direction_assumed: whether the direction is the source profile's default
+  gross_kg: gross mass, kg
+  tare_kg: tare mass, kg
+  net_t: net mass, t; gross less tare where the ticket gives no net
+  destination: destination as the ticket names it
+  destination_county_code: county of the destination, where it is one of ours
+  receiver: receiving firm
+  scale_no: scale
+  operator: person who weighed
+  axle_count: axles
+  body: rigid or train
+  drive_axle_count: drive axles
+  is_above_scale_max: whether gross is above the scale's maximum; such a row is judged but not enforcement-usable
+  is_off_division: whether gross is not a multiple of the scale's interval
+  suspect_codes: row rules that flag the row
+  source: source profile
+  snapshot_sha256: SHA-256 of the file
+  line: physical line of the file
+*/
+SELECT
+    left(ticket.snapshot_sha256, 12) || '-' || ticket.line AS ticket_id,
+    coalesce(alias.site_id, ticket.site_name) AS site_id,
+    ticket.site_name,
+    alias.site_id IS NOT NULL AS is_registered_site,
+    site.firm_name,
+    site.county_code,
+    ticket.ticket_no,
+    ticket.number_period,
+    ticket.weighed_at,
+    ticket.weighed_at::DATE AS weighed_on,
+    date_trunc('week', ticket.weighed_at)::DATE AS week_start,
+    ticket.first_weighed_at,
+    ticket.received_at,
+    ticket.plate,
+    product.product_id,
+    coalesce(product.product_name, ticket.product_name) AS product_name,
+    coalesce(product.source_class, 'other') AS source_class,
+    ticket.direction,
+    list_contains(ticket.assumed_columns, 'direction') AS is_direction_assumed,
+    ticket.gross_kg,
+    ticket.tare_kg,
+    (coalesce(ticket.net_kg, ticket.gross_kg - ticket.tare_kg) / 1000)::DECIMAL(14, 3) AS net_t,
+    ticket.destination,
+    destination.county_code AS destination_county_code,
+    ticket.receiver,
+    ticket.scale_no,
+    ticket.operator,
+    ticket.axle_count,
+    ticket.body,
+    ticket.drive_axle_count,
+    coalesce(ticket.gross_kg > site.scale_max_kg, false) AS is_above_scale_max,
+    coalesce(ticket.gross_kg % site.scale_division_kg <> 0, false) AS is_off_division,
+    ticket.suspect_codes,
+    ticket.feed_source AS source,
+    ticket.snapshot_sha256,
+    ticket.line
+FROM raw.weighbridge_ticket AS ticket
+LEFT JOIN staging.site_alias AS alias ON ticket.site_name = alias.alias
+LEFT JOIN staging.site AS site ON alias.site_id = site.site_id
+LEFT JOIN staging.product_alias AS product_name ON ticket.product_name = product_name.alias
+LEFT JOIN reference.product AS product ON product_name.product_id = product.product_id
+LEFT JOIN reference.region AS destination ON ticket.destination = destination.county_name
+WHERE ticket.outcome = 'accepted'
+ORDER BY ticket.weighed_at, ticket.snapshot_sha256, ticket.line
