@@ -49,7 +49,11 @@ def render(
         "lead": lead,
         "top": top,
         "week_end": lead["week_start"] + levels.WEEK - dt.timedelta(days=1),
-        "hit": sorted(hit, key=lambda alert: (-rule.rank(alert["level"]), alert["area_code"])),
+        "city": next((alert for alert in hit if alert["county_count"] is not None), None),
+        "hit": sorted(
+            (alert for alert in hit if alert["county_count"] is None),
+            key=lambda alert: (-rule.rank(alert["level"]), alert["area_code"]),
+        ),
         "clauses": rule.raw["clauses"] if rule.rank(top) >= rule.rank("橙") else rule.raw["clauses"][:1],
         "action": rule.action.get(top, {}).get(language),
         "document": document(rule.document, data_through),

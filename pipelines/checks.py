@@ -6,8 +6,10 @@ engineer mends our code). Whether a rule of policy is breached is none of them.
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SEVERITIES = ("critical", "warning", "info")
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
     """Run all checks on the writer's connection, record them and write the Data Docs.
 
     The connection must not be inside a transaction: the checks read what is committed. The rows of the last run
-    in `meta.check_result` are replaced. Data Docs lie in `data_docs/` under the home folder.
+    in `meta.check_result` are replaced. Data Docs lie in `data_docs/` under the home folder, what an engineer
+    needs to mend a check that broke in `logs/checks.log`.
 
     Raises:
         MachineError: a file in `expectations/mart` has no proper header.
@@ -91,7 +95,7 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
     run_id = int(row[0]) if row else 1
     docs = settings.home / "data_docs"
     partial = settings.home / ".data_docs.partial"
-    results = [_run_mart_check(con, check, settings.language) for check in mart_checks()]
+    results: list[CheckResult] = []
 
     def validate() -> None:
         from pipelines import suites
@@ -104,9 +108,11 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
 
         data_docs.publish(partial, docs, results, run_id, settings.language)
 
-    for name, step in (("great_expectations", validate), ("data_docs", write_docs)):
-        if broken := _attempt(name, step, settings.language):
-            results.append(broken)
+    with _logging_to(settings.logs / "checks.log"):
+        results += [_run_mart_check(con, check, settings.language) for check in mart_checks()]
+        for name, step in (("great_expectations", validate), ("data_docs", write_docs)):
+            if broken := _attempt(name, step, settings.language):
+                results.append(broken)
     _record(con, run_id, results)
     failed = [result for result in results if not result.is_success and not result.is_machine_error]
     return CheckSummary(
@@ -146,10 +152,33 @@ def require(summary: CheckSummary) -> None:
         raise MachineError("\n- ".join((head, *broken)))
 
 
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Send our log and that of GX to a file; GX's goes nowhere else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    theirs, ours = logging.getLogger("great_expectations"), logging.getLogger("pipelines")
+    level, propagate = theirs.level, theirs.propagate
+    theirs.setLevel(logging.WARNING)
+    theirs.propagate = False
+    for logger in (theirs, ours):
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in (theirs, ours):
+            logger.removeHandler(handler)
+        handler.close()
+        theirs.setLevel(level)
+        theirs.propagate = propagate
+
+
 def _attempt(name: str, step: Callable[[], None], language: str) -> CheckResult | None:
     try:
         step()
     except Exception as error:  # what breaks here is ours, whatever it is, and must not look like bad data
+        LOG.exception("%s broke", name)
         return machine_error(name, "meta.check_result", name, name, "critical", repr(error), language)
     return None
 
@@ -159,20 +188,22 @@ def _run_mart_check(con: duckdb.DuckDBPyConnection, check: MartCheck, language: 
 
     feed = check.table.partition(".")[2]
     try:
-        # Own lines: the text may end in a comment.
-        cursor = con.execute(f"SELECT *, count(*) OVER () AS failure_count FROM (\n{check.sql}\n) LIMIT 1")
+        cursor = con.execute(check.sql)
         names = [column[0] for column in cursor.description or ()]
         first = cursor.fetchone()
+        # Own lines: the text may end in a comment.
+        total = con.execute(f"SELECT count(*) FROM (\n{check.sql}\n)").fetchone() if first else None
     except duckdb.Error as error:
+        LOG.exception("check %s broke", check.name)
         return machine_error(feed, check.table, check.name, "mart_sql", check.severity, str(error), language)
-    count = first[-1] if first else 0
+    count = total[0] if total else 0
     is_english = language == "en"
     seen = f"{count} rows fail" if is_english else f"{count} 行不符"
     if first:
-        shown = ", ".join(f"{name}={value}" for name, value in zip(names[:-1], first, strict=False))
+        shown = ", ".join(f"{name}={value}" for name, value in zip(names, first, strict=True))
         action = check.action if is_english else check.action_zh
         seen += f", first {shown}; {action}" if is_english else f"，首行 {shown}；{action}"
-    what = check.description if is_english else check.text_zh
+    what = check.description.partition(". ")[0] if is_english else check.text_zh
     return CheckResult(
         feed=feed,
         table_name=check.table,

@@ -5,7 +5,6 @@ Importing this module imports GX (seconds), so it is imported inside the functio
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,12 +72,12 @@ class DuckDBDatasource(SQLDatasource):
 
 @contextmanager
 def warehouse_source(
-    con: duckdb.DuckDBPyConnection, docs_folder: Path, log_path: Path
+    con: duckdb.DuckDBPyConnection, docs_folder: Path
 ) -> Iterator[tuple[AbstractDataContext, SQLDatasource]]:
     """Yield a GX context that lives in memory and the source that reads the committed state of a connection.
 
-    Data Docs go to `docs_folder` when the context builds them, what GX has to say to `log_path`; GX neither
-    prints, draws progress bars nor reads or writes the user's home.
+    Data Docs go to `docs_folder` when the context builds them. GX draws no progress bar, warns of nothing and
+    keeps its hands off the user's home.
     """
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
@@ -96,7 +95,8 @@ def warehouse_source(
         },
     )
     with ExitStack() as stack:
-        stack.enter_context(_quiet(log_path))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # they are about other people's code
         # GX's pool closes its connection only when collected, and an open cursor keeps the warehouse file
         # locked: the cursor is ours to close.
         cursor = stack.enter_context(con.cursor())
@@ -108,28 +108,6 @@ def warehouse_source(
             kwargs={"creator": lambda: duckdb_engine.ConnectionWrapper(cursor)},
         )
         yield context, source
-
-
-@contextmanager
-def _quiet(log_path: Path) -> Iterator[None]:
-    """Send the log of GX to a file and silence its warnings about other people's code."""
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    logger = logging.getLogger("great_expectations")
-    level, propagate = logger.level, logger.propagate
-    handler = logging.FileHandler(log_path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-        logger.propagate = propagate
-        logger.removeHandler(handler)
-        handler.close()
 
 
 def exception_of(info: dict[str, Any] | None) -> str | None:

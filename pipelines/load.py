@@ -214,12 +214,17 @@ def _write_questions(con: duckdb.DuckDBPyConnection, contract: Contract, files: 
                 file.questions.append({"kind": "number_reused", "subject": "ticket_no", "row_count": row[2]})
                 asked.append((file.source, "number_reused", "ticket_no", row[2], file.sha256))
     for source, kind, subject, row_count, sha256 in asked:
+        name = [contract.feed, source, kind, subject]
+        con.execute(
+            "UPDATE meta.question SET row_count = row_count + ?"
+            " WHERE feed = ? AND source = ? AND kind = ? AND subject = ?",
+            [row_count or 0, *name],
+        )
         con.execute(
             "INSERT INTO meta.question SELECT ?, ?, ?, ?, ?, ?, ?, now() WHERE NOT EXISTS ("
             " FROM meta.question WHERE feed = ? AND source = ? AND kind = ? AND subject = ?)",
-            [contract.feed, source, kind, subject, contract.who_fixes, row_count, sha256,
-             contract.feed, source, kind, subject],
-        )  # fmt: skip
+            [*name, contract.who_fixes, row_count, sha256, *name],
+        )
 
 
 def _account(

@@ -95,9 +95,7 @@ def supply_weeks(measured: Iterable[Row], rule: LevelRule) -> list[Row]:
     return found
 
 
-def price_story(
-    measured: Sequence[Row], supply: Iterable[Row], cities: Mapping[str, str], rule: LevelRule
-) -> Story:
+def price_story(measured: Sequence[Row], supply: Iterable[Row], cities: Mapping[str, str], rule: LevelRule) -> Story:
     """Return the weekly levels, episodes and transitions of all series, counties first, then the city.
 
     Args:
@@ -229,7 +227,7 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
 
 def _write(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Row]) -> None:
     """Replace a table by rows; columns that the table does not name are left out."""
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     from pipelines.warehouse import comment
 

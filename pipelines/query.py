@@ -247,9 +247,7 @@ def _result(answer: list[Any], output: str, limits: Limits, width: int | None) -
     head, body, end = answer
     columns = tuple(name for name, _ in head)
     types = tuple(kind for _, kind in head)
-    rows = tuple(
-        tuple(query_output.typed(cell, kind) for cell, kind in zip(row, types, strict=True)) for row in body
-    )
+    rows = tuple(tuple(query_output.typed(cell, kind) for cell, kind in zip(row, types, strict=True)) for row in body)
     note = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
     if end == "rows":
         note += f" (cut at {limits.max_rows:,}: narrow the query or aggregate)"

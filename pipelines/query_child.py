@@ -187,9 +187,7 @@ def explain(error: BaseException, request: dict[str, Any]) -> QueryError:
             "refused", "queries read the tables of the edition only; files, folders and other databases are closed"
         )
     if isinstance(error, RecursionError) or re.search("expression depth|memory exhausted", text):
-        return QueryError(
-            "limit", "the query is nested too deeply: split it with WITH, or use IN (...) for long ORs"
-        )
+        return QueryError("limit", "the query is nested too deeply: split it with WITH, or use IN (...) for long ORs")
     if isinstance(error, duckdb.Error | ValueError):
         # The excerpt helps where it is the asker's own text, and not the statement made around it.
         message, _, excerpt = text.strip().partition("\n\nLINE ")

@@ -26,9 +26,7 @@ class Summary:
     truth_files: tuple[Path, ...]
 
 
-def write_city(
-    inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, weeks: int | None = None
-) -> Summary:
+def write_city(inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, weeks: int | None = None) -> Summary:
     """Write the truth, then the four feeds into the inbox, and return what was written.
 
     The same seed, scale and weeks give the same bytes. Scale 1 is about 300,000 weighings of 60 sites in 26

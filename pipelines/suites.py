@@ -7,6 +7,8 @@ that must be given, agreed code words, the lineage of every row and the columns 
 from __future__ import annotations
 
 import datetime as dt
+import html
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +20,12 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    from great_expectations import ExpectationSuite
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
     from great_expectations.data_context.data_context.abstract_data_context import AbstractDataContext
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 
+LOG = logging.getLogger(__name__)
 EXAMPLE_COUNT = 3
 EXAMPLE_LENGTH = 40
 LINEAGE = ("snapshot_sha256", "line")
@@ -50,12 +55,21 @@ def expectations_of(contract: Contract) -> list[dict[str, Any]]:
 def arrival(con: duckdb.DuckDBPyConnection, contract: Contract, language: str) -> CheckResult:
     """Return whether any file of a feed was ever loaded; one that never came is a warning, not a fault."""
     row = con.execute("SELECT count(*) FROM meta.load_account WHERE feed = ?", [contract.feed]).fetchone()
-    files = row[0] if row else 0
+    files, table = row[0] if row else 0, f"raw.{contract.feed}"
     if language == "en":
-        what, seen = "has arrived", f"{files} files loaded" if files else "never sent, no file was ever loaded"
+        message = f"{table}: {files} files were loaded"
+        if not files:
+            message = (
+                f"{table}: never sent, no file was ever loaded; what rests on this feed stays undetermined."
+                f" {contract.who_fixes} puts its file into inbox/{contract.feed}/"
+            )
     else:
-        what, seen = "报送情况", f"已装载 {files} 个文件" if files else "未报送，从未装载过任何文件"
-    table = f"raw.{contract.feed}"
+        message = f"{table}：已装载 {files} 个文件"
+        if not files:
+            message = (
+                f"{table}：未报送，从未装载过任何文件，依赖该数据的结论均为无法判定；"
+                f"请{contract.who_fixes}将文件放入 inbox/{contract.feed}/"
+            )
     return CheckResult(
         feed=contract.feed,
         table_name=table,
@@ -65,13 +79,11 @@ def arrival(con: duckdb.DuckDBPyConnection, contract: Contract, language: str) -
         severity="warning",
         is_success=files > 0,
         observed_value=str(files),
-        message=verdict_message(table, what, seen, None if files else "warning", contract.who_fixes, language),
+        message=message,
     )
 
 
-def validate(
-    con: duckdb.DuckDBPyConnection, settings: Settings, run_id: int, docs_folder: Path
-) -> list[CheckResult]:
+def validate(con: duckdb.DuckDBPyConnection, settings: Settings, run_id: int, docs_folder: Path) -> list[CheckResult]:
     """Run the suite of every feed that ever came and let GX build its Data Docs into a folder.
 
     GX reads the committed state of the connection. A check that breaks is a result with `is_machine_error`.
@@ -79,13 +91,14 @@ def validate(
     from pipelines import gx_duckdb
 
     results: list[CheckResult] = []
-    with gx_duckdb.warehouse_source(con, docs_folder, settings.logs / "checks.log") as (context, source):
+    with gx_duckdb.warehouse_source(con, docs_folder) as (context, source):
         for contract in catalog.contracts().values():
             arrived = arrival(con, contract, settings.language)
             results.append(arrived)
             if arrived.is_success:
                 specs = expectations_of(contract)
                 results += _run_suite(context, source, contract, specs, run_id, settings.language)
+        _tidy(context)
         context.build_data_docs()
     return results
 
@@ -98,15 +111,37 @@ def _run_suite(
     run_id: int,
     language: str,
 ) -> list[CheckResult]:
-    """Return one result a spec, in their order."""
-    import great_expectations as gx
-    from great_expectations.core.run_identifier import RunIdentifier
+    """Return one result a spec, in their order (GX gives its results in an order of its own)."""
+    from pipelines.gx_duckdb import exception_of
+
+    suite, broken = _suite(contract.feed, specs)
+    found: dict[int, ExpectationValidationResult] = {}
+    try:
+        found = _measure(context, source, suite, run_id)
+    except Exception as error:  # nothing GX raises here is about the data
+        LOG.exception("suite %s broke", contract.feed)
+        broken = {**dict.fromkeys(range(len(specs)), str(error)), **broken}
+    results = []
+    for order, spec in enumerate(specs):
+        item = found.get(order)
+        problem = broken.get(order) or (exception_of(item.exception_info) if item else "GX gave no result")
+        if item is None or problem:
+            name, severity = check_name(contract, spec), str(spec.get("severity", "critical"))
+            table = f"raw.{contract.feed}"
+            results.append(machine_error(contract.feed, table, name, spec["type"], severity, str(problem), language))
+        else:
+            results.append(result_of(contract, spec, bool(item.success), item.result, language))
+    return results
+
+
+def _suite(feed: str, specs: Sequence[Mapping[str, Any]]) -> tuple[ExpectationSuite, dict[int, str]]:
+    """Return the suite of the specs GX takes, and why it does not take the others, by their position."""
+    from great_expectations import ExpectationSuite
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    from pipelines.gx_duckdb import TESTED_EXPECTATIONS, exception_of
+    from pipelines.gx_duckdb import TESTED_EXPECTATIONS
 
-    broken: dict[int, str] = {}
-    suite = gx.ExpectationSuite(name=contract.feed)
+    suite, broken = ExpectationSuite(name=feed), {}
     for order, spec in enumerate(specs):
         if spec["type"] not in TESTED_EXPECTATIONS:
             broken[order] = f"{spec['type']} is not among the expectations tested on DuckDB"
@@ -121,45 +156,35 @@ def _run_suite(
                 )
             )
         except Exception as error:  # whatever GX raises on a setting it does not like is our mistake
-            broken[order] = str(error)
-    found: dict[int, Any] = {}
-    try:
-        asset = source.add_query_asset(
-            name=contract.feed, query=f"SELECT * FROM raw.{contract.feed} WHERE outcome = 'accepted'"
+            broken[order] = repr(error)
+    return suite, broken
+
+
+def _measure(
+    context: AbstractDataContext, source: SQLDatasource, suite: ExpectationSuite, run_id: int
+) -> dict[int, ExpectationValidationResult]:
+    """Run a suite on the rows in force and return what GX found, by the position of the spec."""
+    from great_expectations import ValidationDefinition
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    query = f"SELECT * FROM raw.{suite.name} WHERE outcome = 'accepted'"
+    asset = source.add_query_asset(name=suite.name, query=query)
+    definition = context.validation_definitions.add(
+        ValidationDefinition(
+            name=suite.name,
+            data=asset.add_batch_definition_whole_table("accepted rows"),
+            suite=context.suites.add(suite),
         )
-        definition = context.validation_definitions.add(
-            gx.ValidationDefinition(
-                name=contract.feed,
-                data=asset.add_batch_definition_whole_table("accepted rows"),
-                suite=context.suites.add(suite),
-            )
-        )
-        outcome = definition.run(
-            result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLE_COUNT},
-            run_id=RunIdentifier(run_name=f"run {run_id}", run_time=dt.datetime.now(dt.UTC)),
-        )
-        found = {(item.expectation_config.meta or {})["order"]: item for item in outcome.results}
-    except Exception as error:  # nothing GX raises here is about the data
-        broken |= {order: str(error) for order in range(len(specs)) if order not in broken}
-    results = []
-    for order, spec in enumerate(specs):
-        item = found.get(order)
-        error = broken.get(order) or (exception_of(item.exception_info) if item else "GX gave no result")
-        if error:
-            results.append(
-                machine_error(
-                    contract.feed,
-                    f"raw.{contract.feed}",
-                    check_name(contract, spec),
-                    spec["type"],
-                    str(spec.get("severity", "critical")),
-                    error,
-                    language,
-                )
-            )
-        else:
-            results.append(result_of(contract, spec, bool(item.success), item.result, language))
-    return results
+    )
+    outcome = definition.run(
+        result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLE_COUNT},
+        run_id=RunIdentifier(run_name=f"run-{run_id}", run_time=dt.datetime.now(dt.UTC)),
+    )
+    found = {}
+    for item in outcome.results:
+        if item.expectation_config and item.expectation_config.meta:
+            found[item.expectation_config.meta["order"]] = item
+    return found
 
 
 def check_name(contract: Contract, spec: Mapping[str, Any]) -> str:
@@ -177,19 +202,18 @@ def result_of(
     table, column = f"raw.{contract.feed}", spec["kwargs"].get("column")
     unexpected: int | None = None
     if "element_count" in result:
-        rows, unexpected = result["element_count"], result["unexpected_count"] or 0
-        share = f"{unexpected / rows if rows else 0:.3%}"
-        if language == "en":
-            seen = f"{unexpected} of {rows} rows do not ({share})"
-        else:
-            seen = f"{rows} 行中 {unexpected} 行不符（{share}）"
+        unexpected = int(result["unexpected_count"] or 0)
+        seen = _rows_seen(int(result["element_count"]), unexpected, language)
         if examples := _examples(contract, column, result):
             seen += f", e.g. {examples}" if language == "en" else f"，如 {examples}"
+    elif spec["type"] == "expect_table_columns_to_match_set":
+        # The columns too many and too few say more than the whole list.
+        wrong = (result.get("details") or {}).get("mismatched") or {}
+        seen = ", ".join(f"{kind} {'/'.join(names)}" for kind, names in wrong.items())
+        width = len(result.get("observed_value") or ())
+        seen = seen or (f"{width} columns" if language == "en" else f"{width} 列")
     else:
-        # For a set of columns GX names the ones too many and too few; that says more than the whole list.
-        seen = str((result.get("details") or {}).get("mismatched") or result.get("observed_value"))
-        if is_success and spec["type"] == "expect_table_columns_to_match_set":
-            seen = f"{len(result.get('observed_value', ()))} columns" if language == "en" else "列一致"
+        seen = str(result.get("observed_value"))
     what = requirement(spec["type"], spec["kwargs"], language)
     severity = None if is_success else spec["severity"]
     return CheckResult(
@@ -208,10 +232,51 @@ def result_of(
     )
 
 
+def _rows_seen(rows: int, unexpected: int, language: str) -> str:
+    if not unexpected:
+        return f"all {rows} rows do" if language == "en" else f"{rows} 行全部符合"
+    share = f"{unexpected / rows:.3%}"
+    if language == "en":
+        return f"{unexpected} of {rows} rows do not ({share})"
+    return f"{rows} 行中 {unexpected} 行不符（{share}）"
+
+
 def _examples(contract: Contract, column: str | None, result: Mapping[str, Any]) -> str:
-    """Return a few values that failed; none of plates and free text, which may name a person."""
-    spec = contract.columns.get(column or "")
-    if spec is None or spec.type == "plate" or (spec.type == "text" and spec.name not in contract.key):
+    """Return a few values that failed, or none where values are not shown."""
+    if not _is_shown(contract, column):
         return ""
     values = [value for value in result.get("partial_unexpected_list") or () if value is not None]
     return ", ".join(repr(str(value)[:EXAMPLE_LENGTH]) for value in dict.fromkeys(values))
+
+
+def _is_shown(contract: Contract, column: str | None) -> bool:
+    """Tell whether values of a column may be shown: not plates, nor free text, which may name a person."""
+    spec = contract.columns.get(column or "")
+    return spec is not None and spec.type != "plate" and (spec.type != "text" or spec.name in contract.key)
+
+
+def _tidy(context: AbstractDataContext) -> None:
+    """Mend the stored results before GX draws pages from them.
+
+    GX puts values of the data into its pages as they are, markup and plates too, and tracebacks with the paths
+    of the machine.
+    """
+    store = context.validation_results_store
+    for key in store.list_keys():
+        stored: Any = store.get(key)
+        contract = catalog.contracts()[stored.suite_name]
+        for item in stored.results:
+            is_shown = _is_shown(contract, item.expectation_config.kwargs.get("column"))
+            for name, values in item.result.items():
+                if "unexpected" in name and isinstance(values, list):
+                    item.result[name] = [_escaped(value) for value in values] if is_shown else []
+            for record in (item.exception_info, *item.exception_info.values()):
+                if isinstance(record, dict) and record.get("exception_traceback"):
+                    record["exception_traceback"] = "logs/checks.log"
+        store.update(key, stored)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _escaped(inner) for name, inner in value.items()}
+    return html.escape(value[:EXAMPLE_LENGTH]) if isinstance(value, str) else value

@@ -70,8 +70,6 @@ def read(path: Path, sql: str) -> list[Any]:
 
 
 def test_rows_types_order_and_comments_survive(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    warehouse.execute("SET preserve_insertion_order = false")
-    warehouse.execute("SET threads = 4")
     editions.publish(warehouse, settings, TABLES)
     path = editions.current(settings, "regulator")
     # Hashing all rows in order shows any change of value, type and place at once.
@@ -93,6 +91,18 @@ def test_rows_types_order_and_comments_survive(warehouse: duckdb.DuckDBPyConnect
     ) == [("gross_kg", NASTY), ('odd "name', "odd")]
     assert read(path, "SELECT comment FROM duckdb_tables() WHERE table_name = 'week'") == [("tickets of a week",)]
     assert read(path, "FROM mart.week") == [(5000,)]
+
+
+def test_storage_order_is_kept_where_the_loader_does_not_ask_for_it(
+    warehouse: duckdb.DuckDBPyConnection, settings: Settings
+) -> None:
+    warehouse.execute("CREATE TABLE mart.long AS SELECT range AS i FROM range(1000000)")
+    warehouse.execute("SET preserve_insertion_order = false")
+    warehouse.execute("SET threads = 4")
+    editions.publish(warehouse, settings, {"regulator": ["mart.long"], "public": []})
+    path = editions.current(settings, "regulator")
+    assert read(path, "SELECT count(*), count(*) FILTER (i = rowid) FROM mart.long") == [(1000000, 1000000)]
+    # and the connection is as it was
     assert warehouse.execute("SELECT current_setting('preserve_insertion_order')").fetchone() == (False,)
     assert warehouse.execute("SELECT current_database()").fetchone() == ("warehouse",)
 
@@ -121,9 +131,9 @@ def test_views_resolve_in_the_edition(warehouse: duckdb.DuckDBPyConnection, sett
     path = editions.current(settings, "regulator")
     assert read(path, "FROM overload.heavy_count") == [(555,)]
     assert read(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'heavy'") == [(NASTY,)]
-    assert read(
-        path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'heavy' AND column_name = 'line'"
-    ) == [("line of the file",)]
+    assert read(path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'heavy' AND column_name = 'line'") == [
+        ("line of the file",)
+    ]
 
 
 @pytest.mark.parametrize("catalog", ["", "warehouse."])
@@ -187,9 +197,7 @@ def _publish_for_ever(home: Path, begun: Any) -> None:
             editions.publish(con, settings, TABLES)
 
 
-def test_a_killed_publish_leaves_the_last_one_whole(
-    warehouse: duckdb.DuckDBPyConnection, settings: Settings
-) -> None:
+def test_a_killed_publish_leaves_the_last_one_whole(warehouse: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     editions.publish(warehouse, settings, TABLES)
     warehouse.close()
     context = multiprocessing.get_context("spawn")

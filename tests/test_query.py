@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -302,16 +303,35 @@ ESCAPES = [
 ]
 
 
-@pytest.mark.parametrize("sql", ESCAPES)
-def test_no_way_out(unharmed: Settings, sql: str) -> None:
-    edition = editions.current(unharmed, "regulator")
-    sql = sql.replace("{edition}", str(edition)).replace("{warehouse}", str(unharmed.warehouse))
-    with pytest.raises(WrongCallError) as refused:
-        query.run(unharmed, sql, limits=SMALL)
-    message = str(refused.value)
-    assert str(unharmed.home) not in message.replace(sql, "")
-    assert len(message) > 40, "a refusal says what is allowed"
-    assert log(unharmed)[-1]["outcome"] in ("refused", "failed")
+def ask_all(settings: Settings, queries: list[str]) -> list[tuple[str, Exception | None, float]]:
+    """Ask all, four at a time, as a service would be asked; return each with its error and its seconds."""
+
+    def ask(sql: str) -> tuple[str, Exception | None, float]:
+        began = time.monotonic()
+        try:
+            query.run(settings, sql, limits=SMALL)
+        except Exception as error:
+            return sql, error, time.monotonic() - began
+        return sql, None, time.monotonic() - began
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(ask, queries))
+
+
+def test_no_way_out(unharmed: Settings) -> None:
+    edition = str(editions.current(unharmed, "regulator"))
+    queries = [sql.replace("{edition}", edition).replace("{warehouse}", str(unharmed.warehouse)) for sql in ESCAPES]
+    wrong = []
+    for sql, error, _ in ask_all(unharmed, queries):
+        message = str(error)
+        # A refusal is the asker's to repair, says why in more than a word, and names no folder of ours.
+        names_folder = str(unharmed.home) in message.replace(sql, "")
+        if not isinstance(error, WrongCallError) or names_folder or len(message) < 40:
+            wrong.append((sql, repr(error)))
+    assert wrong == []
+    outcomes = {line["sql"]: line["outcome"] for line in log(unharmed) if line["event"] == "ended"}
+    assert {sql: outcomes[sql] for sql in queries if outcomes[sql] not in ("refused", "failed")} == {}
+    assert query.run(unharmed, "SELECT verdict FROM policy.verdict").rows == (("met",),)
 
 
 def test_the_settings_hold_where_the_gate_does_not(unharmed: Settings, tmp_path: Path) -> None:
@@ -323,6 +343,7 @@ import json, query_child
 request = dict(path={str(edition)!r}, memory_mib=128, cpu_s=5, threads=1, time_zone='Asia/Shanghai')
 query_child.limit_process(request)
 con, _ = query_child.open_edition(request)
+variable = con.sql("SELECT 'of the process'")
 for sql in json.load(sys.stdin):
     try:
         con.execute(sql)
@@ -341,7 +362,7 @@ for sql in json.load(sys.stdin):
         f"FROM enable_logging(storage = 'file', storage_config = {{'path': '{target}'}})",
         *("FROM read_text('/etc/passwd')", "FROM glob('/*')", "INSTALL httpfs", "LOAD httpfs"),
         *("SET disabled_filesystems = ''", "RESET lock_configuration", "SET temp_directory = '/tmp'"),
-        *("DELETE FROM policy.verdict", "CREATE TABLE mart.x AS SELECT 1", "FROM request", "FROM attempts"),
+        *("DELETE FROM policy.verdict", "CREATE TABLE mart.x AS SELECT 1", "FROM variable", "FROM request"),
         "CREATE PERSISTENT SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')",
     ]
     done = subprocess.run(  # noqa: S603
@@ -399,19 +420,28 @@ BOMBS = [
 ]
 
 
-@pytest.mark.parametrize("sql", BOMBS, ids=lambda sql: sql[7:40])
-def test_bombs_end_in_time(unharmed: Settings, sql: str) -> None:
-    began = time.monotonic()
-    with pytest.raises(WrongCallError, match=r"limit|ended|at most|nested|needs more") as ended:
-        query.run(unharmed, sql, limits=SMALL)
-    assert time.monotonic() - began < SMALL.timeout_s + 1.5
-    assert not re.search("temp_directory|PRAGMA|SET ", str(ended.value)), "advice a reader cannot follow"
-    assert log(unharmed)[-1]["outcome"] in ("limit", "refused")
+def test_bombs_end_in_time(unharmed: Settings) -> None:
+    wrong = []
+    for sql, error, seconds in ask_all(unharmed, BOMBS):
+        is_clear = re.search(r"limit|ended|at most|nested|needs more", str(error))
+        advises_settings = re.search("temp_directory|PRAGMA|SET ", str(error))  # what a reader cannot follow
+        is_limit = isinstance(error, QueryLimitError | QueryRefusedError)
+        if not is_limit or not is_clear or advises_settings or seconds > SMALL.timeout_s + 2:
+            wrong.append((sql[:100], repr(error), seconds))
+    assert wrong == []
+    assert query.run(unharmed, "SELECT 1").rows == ((1,),)  # the service stays up
 
 
-def test_want_of_memory_is_said_in_plain_words(published: Settings) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT list(range) FROM range(1000000000)",  # DuckDB's own limit sees this one
+        "SELECT length(repeat('x', 4000000000))",  # and not this one: only the address space does
+    ],
+)
+def test_want_of_memory_is_said_in_plain_words(published: Settings, sql: str) -> None:
     with pytest.raises(QueryLimitError, match="needs more than 128 MiB of memory: select fewer columns"):
-        query.run(published, "SELECT list(range) FROM range(1000000000)", limits=Limits(memory_mib=128))
+        query.run(published, sql, limits=Limits(memory_mib=128))
 
 
 def test_no_process_and_no_folder_stay_behind(

@@ -87,9 +87,7 @@ class FirmRegistry:
         mark = marks[(2 * turn + row) % len(marks)]
         short_name = places[row] + mark + (f"{edition + 1}号" if edition else "")
         self._given += 1
-        return Firm(
-            short_name + self._names["trades"][kind] + "有限公司", self._credit_code(county_code), short_name
-        )
+        return Firm(short_name + self._names["trades"][kind] + "有限公司", self._credit_code(county_code), short_name)
 
     def _credit_code(self, county_code: str) -> str:
         body = "MA" + "".join(USCC_SIGNS[n] for n in self._rng.integers(0, len(USCC_SIGNS), 6))

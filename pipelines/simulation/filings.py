@@ -109,9 +109,7 @@ def _truth(plan: Plan, row: Filing, case: str, expect: Mapping[str, str]) -> dic
     # the case says by hand what it is about; the computation must agree, or the simulation itself is wrong
     wrong = {rule: verdicts[rule] for rule, verdict in expect.items() if verdicts[rule] != verdict}
     if wrong:
-        raise AssertionError(
-            f"simulate: filing case {case} computes {wrong}, simulate.yaml expects {dict(expect)}"
-        )
+        raise AssertionError(f"simulate: filing case {case} computes {wrong}, simulate.yaml expects {dict(expect)}")
     return {"project_id": row["project_id"], "case": case, "about": " ".join(expect), **verdicts}
 
 
@@ -151,8 +149,6 @@ def _floor(plan: Plan, row: Filing) -> str:
 
 def _basis(plan: Plan, row: Filing) -> str:
     own, purchased, waste = (row[part] for part in PARTS)
-    if own is None and purchased is None and waste is None:
-        return ""
     found = set()
     if own:
         basis = row["own_mine_basis_t"]
@@ -167,7 +163,7 @@ def _basis(plan: Plan, row: Filing) -> str:
             found.add("undetermined")
         else:
             found.add("met")
-    return next(verdict for verdict in ("breached", "undetermined", "met") if verdict in found)
+    return next(verdict for verdict in ("breached", "undetermined", "met", "") if verdict in found or not verdict)
 
 
 def _approvals(row: Filing) -> str:

@@ -54,9 +54,7 @@ def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
     known = plan["facts_known"]
     facts = rng.choice(len(KNOWN_FACTS), size=total, p=[known[name] for name in KNOWN_FACTS])
     source = np.repeat([site.source for site in city.senders], count)
-    direction = np.concatenate(
-        [_directions(plan, site, n) for site, n in zip(city.senders, count, strict=True)]
-    )
+    direction = np.concatenate([_directions(plan, site, n) for site, n in zip(city.senders, count, strict=True)])
     for export in range(len(SOURCES)):
         # the rare kinds must exist in every export, or the planted cases would have no truck
         out = np.flatnonzero((source == export) & (direction == 0))[:24]

@@ -99,8 +99,8 @@ def _break(text: str, style: Style, kind: str) -> str:
             tare, net = -tare, gross + tare
         elif kind == "arithmetic":
             net += 1_000
-        else:  # an empty weighing as heavy as the full one
-            tare, net = gross, 0.0
+        else:  # as heavy empty as full; net one step, so that nothing but this is wrong
+            tare, net = gross, float(STEP_KG)
         for n, value in ((style.tare, tare), (style.net, net)):
             cells[n] = f"{value / unit:.2f}" if unit > 1 else f"{value:.0f}"
     return ",".join(cells)

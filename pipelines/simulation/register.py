@@ -91,13 +91,7 @@ def cohorts(plan: Plan, city: City) -> list[dict[str, Any]]:
         k = sum(site.siding_state == "运营" for site in members)
         u = sum(site.siding_state == "" for site in members)
         verdict = (
-            "exempt"
-            if n == 0
-            else "met"
-            if 5 * k >= 4 * n
-            else "breached"
-            if 5 * (k + u) < 4 * n
-            else "undetermined"
+            "exempt" if n == 0 else "met" if 5 * k >= 4 * n else "breached" if 5 * (k + u) < 4 * n else "undetermined"
         )
         rows.append(
             {

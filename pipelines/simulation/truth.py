@@ -44,9 +44,7 @@ def write(story: Story, folder: Path) -> tuple[Path, ...]:
     lines = _lines(story)
     path = folder / "releases.parquet"
     pq.write_table(lines, path)
-    planted = lines.filter(
-        pc.or_(pc.not_equal(lines["case"], ""), pc.is_in(lines["outcome"], _texts(OUTCOMES[1:])))
-    )
+    planted = lines.filter(pc.or_(pc.not_equal(lines["case"], ""), pc.is_in(lines["outcome"], _texts(OUTCOMES[1:]))))
     breached = lines.filter(pc.equal(lines["verdict"], "breached"))
     # decoys look like a breach: a gross mass at or over a limit, or a copy of one, and must not be counted
     decoys = planted.filter(
@@ -74,9 +72,7 @@ def write(story: Story, folder: Path) -> tuple[Path, ...]:
         _dicts(folder / "trucks.csv", tables.trucks(story)),
     ]
     summary = folder / "truth.json"
-    summary.write_text(
-        json.dumps(_summary(story, lines), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
+    summary.write_text(json.dumps(_summary(story, lines), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return (*paths, summary)
 
 
@@ -114,8 +110,7 @@ def ticket_numbers(rows: Array) -> list[str]:
     """Return the ticket numbers as printed."""
     forms = ("{:06d}", "YP{:09d}", "{}")
     return [
-        forms[source].format(n)
-        for source, n in zip(rows["source"].tolist(), rows["number"].tolist(), strict=True)
+        forms[source].format(n) for source, n in zip(rows["source"].tolist(), rows["number"].tolist(), strict=True)
     ]
 
 

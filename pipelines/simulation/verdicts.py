@@ -64,9 +64,7 @@ def judge(plan: Plan, rows: Array, is_accepted: Array) -> Truth:
         here = code == value
         low[here], high[here] = limits[0], limits[-1]
         if len(limits) > 1:
-            missing[here] = (
-                2 if axles == 0 else 3 if len({body_of(plan, limit) for limit in limits}) > 1 else 4
-            )
+            missing[here] = 2 if axles == 0 else 3 if len({body_of(plan, limit) for limit in limits}) > 1 else 4
     gross = rows["gross"]
     has_gross = gross != BLANK
     is_over = has_gross & (gross > high)
@@ -86,9 +84,7 @@ def _replaced(plan: Plan, rows: Array, counts: Array, is_over: Array) -> Array:
     rule = plan["reweighing"]
     replaced_by = np.full(len(rows), -1)
     candidates = np.flatnonzero(counts)
-    order = candidates[
-        np.lexsort((rows["at"][candidates], rows["truck"][candidates], rows["site"][candidates]))
-    ]
+    order = candidates[np.lexsort((rows["at"][candidates], rows["truck"][candidates], rows["site"][candidates]))]
     for ahead in range(1, len(order)):
         first, later = order[:-ahead], order[ahead:]
         near = (

@@ -7,7 +7,7 @@ columns:
   kind: what is unknown
   subject: the unknown name itself
   owner: who can answer
-  row_count: rows it was last seen on, where rows are meant
+  row_count: rows it was seen on (reused numbers, for number_reused), where rows are meant
   snapshot_sha256: file it was first seen in
   first_seen_at: when it was first asked
 */

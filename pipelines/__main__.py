@@ -1,0 +1,211 @@
+"""The verbs of sandwatch: each step of a run, the demo, and queries on the published editions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines import settings as settings_module
+from pipelines.errors import SandwatchError
+
+app = typer.Typer(
+    name="sandwatch",
+    help="Sand and gravel supply monitoring: feeds in; verdicts, early warnings and a weekly report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Week = Annotated[str | None, typer.Option("--week", help="ISO week such as 2026-W47; default the last complete one.")]
+
+
+class Edition(StrEnum):
+    """The published editions."""
+
+    regulator = "regulator"
+    public = "public"
+
+
+class Format(StrEnum):
+    """How a query's rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def say(text: str) -> None:
+    """Print a line for people: on stderr, so that stdout holds results only."""
+    typer.echo(text, err=True)
+
+
+def show(value: Any) -> None:
+    """Print a result as one JSON object."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed is another city.")] = 57,
+    scale: Annotated[float, typer.Option(help="Size of the city; 1 is about 60 sites and 300,000 tickets.")] = 1.0,
+) -> None:
+    """Simulate a city, run the whole chain on it and say where everything is."""
+    from pipelines import demo as demonstration
+
+    demonstration.run(settings_module.load(), seed=seed, scale=scale, say=say)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder that receives inbox/ and truth/.")],
+    seed: Annotated[int, typer.Option(help="Another seed is another city.")] = 57,
+    scale: Annotated[float, typer.Option(help="Size of the city.")] = 1.0,
+    weeks: Annotated[int | None, typer.Option(help="Only the last weeks of the 26.")] = None,
+) -> None:
+    """Write the feeds of a simulated city, and the truth about them, into a folder."""
+    from pipelines import simulate as simulation
+
+    summary = simulation.write_city(out / "inbox", out / "truth", seed=seed, scale=scale, weeks=weeks)
+    say(f"{summary.tickets} tickets in {len(summary.files)} files: {out / 'inbox'}; the truth: {out / 'truth'}")
+
+
+@app.command()
+def ingest(
+    feed: Annotated[str, typer.Argument(help="Feed, a contract in expectations/raw.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files; default all of the feed's inbox.")] = None,
+    source: Annotated[str | None, typer.Option(help="Source profile of the files.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load files of a feed; every row ends in exactly one outcome, twice changes nothing."""
+    from pipelines import ingest as ingesting
+
+    current = settings_module.load()
+    result = ingesting.ingest(current, feed, files or ingesting.inbox_files(current, feed), source)
+    if as_json:
+        show(result.to_json())
+    else:
+        report_ingest(result)
+    for refusal in result.refused:
+        say(f"refused: {refusal['message']}")
+    if result.refused:
+        raise typer.Exit(1)
+
+
+def report_ingest(result: Any) -> None:
+    """Print a feed's account for people, with reasons and questions."""
+    counts = result.to_json()
+    say(
+        f"{result.feed}: {counts['rows']} rows in {len(result.files)} files = {counts['accepted']} accepted"
+        f" + {counts['duplicate']} duplicate + {counts['superseded']} superseded + {counts['voided']} voided"
+        f" + {counts['pending']} pending + {counts['quarantined']} quarantined"
+    )
+    for file in result.files:
+        if file["reasons"] and not file["already_loaded"]:
+            say(f"  {file['path']}: put aside {file['reasons']} (see quarantine/{result.feed}/)")
+        for question in file["questions"]:
+            say(f"  {file['path']}: question: {question['kind']} {question['subject']!r}")
+        for note in file["notes"]:
+            say(f"  {file['path']}: {note}")
+
+
+@app.command()
+def build() -> None:
+    """Build staging and the marts that need no verdict."""
+    from pipelines import run as steps
+
+    say(f"built {len(steps.build(settings_module.load()))} tables")
+
+
+@app.command()
+def check() -> None:
+    """Run Great Expectations and the cross-table checks; a failed critical one stops publishing."""
+    from pipelines import run as steps
+
+    summary = steps.check(settings_module.load())
+    say(f"{summary.result_count} checks, {len(summary.failed_warning)} warnings; pages: {summary.docs_path}")
+
+
+@app.command()
+def judge(
+    strict: Annotated[bool, typer.Option(help="Exit 1 when a rule of law is breached.")] = False,
+) -> None:
+    """Judge rules, prices and supply."""
+    from pipelines import run as steps
+
+    current = settings_module.load()
+    steps.judge(current)
+    counts = steps.verdict_counts(current)
+    for rule, verdict, count in counts:
+        say(f"{rule}: {verdict} {count}")
+    if strict and any(verdict == "breached" for _, verdict, _ in counts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish() -> None:
+    """Publish the regulator and the public edition."""
+    from pipelines import run as steps
+
+    for name, path in steps.publish(settings_module.load()).items():
+        say(f"{name}: {path}")
+
+
+@app.command()
+def alert() -> None:
+    """Send price events that were not sent yet."""
+    from pipelines import run as steps
+
+    show(steps.alert(settings_module.load()).to_json())
+
+
+@app.command()
+def report(week: Week = None) -> None:
+    """Write the weekly report."""
+    from pipelines import run as steps
+
+    say(str(steps.report(settings_module.load(), week)))
+
+
+@app.command()
+def run(week: Week = None, as_json: Json = False) -> None:
+    """Build, check, judge, publish, alert and report."""
+    from pipelines import run as steps
+
+    current = settings_module.load()
+    done = steps.run_all(current, week, say)
+    if as_json:
+        show({"report": done["report"], "editions": done["editions"], "alerts": done["alerts"].to_json()})
+    else:
+        say(f"report: {done['report']}")
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    edition: Annotated[Edition, typer.Option(help="Which published edition.")] = Edition.regulator,
+    output: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.table,
+    purpose: Annotated[str, typer.Option(help="Why, for the access log.")] = "",
+) -> None:
+    """Query a published edition: read-only, sandboxed, logged, also while a load runs."""
+    from pipelines import query as querying
+
+    result = querying.run(settings_module.load(), query, edition=edition.value, output=output.value, purpose=purpose)
+    typer.echo(result.text)
+
+
+def main() -> None:
+    """Run a verb; expected errors become one line and their exit code."""
+    try:
+        app()
+    except SandwatchError as error:
+        say(f"sandwatch: {error}")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

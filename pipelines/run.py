@@ -1,0 +1,163 @@
+"""The steps of a run, each on its own and all in their order: what the command line and the DAGs both call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import catalog, warehouse
+from pipelines.errors import CheckFailedError
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.alerts import Summary
+    from pipelines.checks import CheckSummary
+    from pipelines.ingest import IngestResult
+
+# What regulators query: everything past raw. Raw rows stay in the warehouse, behind the snapshots they repeat.
+REGULATOR_SCHEMAS = ("reference", "staging", "mart", "policy", "report", "meta")
+PUBLIC_SCHEMAS = ("public",)
+
+
+def ingest_inbox(settings: Settings, say: Callable[[str], None] = lambda _: None) -> list[IngestResult]:
+    """Load all that lies in the inbox, feed by feed; files loaded before change nothing."""
+    from pipelines import ingest
+
+    results = []
+    for feed in catalog.contracts():
+        files = ingest.inbox_files(settings, feed)
+        if files:
+            say(f"ingest {feed}: {len(files)} files")
+            results.append(ingest.ingest(settings, feed, files))
+    return results
+
+
+def build(settings: Settings) -> list[str]:
+    """Build staging and the marts that need no verdict; return their names."""
+    from pipelines import models
+
+    with warehouse.writer(settings) as con:
+        return models.build(con)
+
+
+def check(settings: Settings) -> CheckSummary:
+    """Run all checks and return what they found.
+
+    Raises:
+        CheckFailedError: a critical one failed. Whoever fixes the feed is told; nothing will be published.
+        MachineError: a check itself broke.
+    """
+    from pipelines import alerts, checks
+
+    with warehouse.writer(settings) as con:
+        summary = checks.run(con, settings)
+    try:
+        checks.require(summary)
+    except CheckFailedError as error:
+        alerts.data_alarm(settings, "关键检查未通过，停止发布", str(error))
+        raise
+    return summary
+
+
+def judge(settings: Settings) -> list[str]:
+    """Judge rules, prices and supply, then build the marts that show the verdicts; return their names."""
+    from pipelines import judging, models, prices
+
+    with warehouse.writer(settings) as con:
+        judging.judge(con)
+        prices.judge(con)
+        return models.build(con, after_judging=True)
+
+
+def publish(settings: Settings) -> dict[str, Path]:
+    """Publish both editions from one state of the warehouse and return their files.
+
+    Raises:
+        CheckFailedError: a critical check failed, or none ran since the last load. The last good editions stay.
+    """
+    from pipelines import editions
+
+    with warehouse.writer(settings) as con:
+        _require_checked(con)
+        tables = {
+            "regulator": _tables(con, REGULATOR_SCHEMAS),
+            "public": _tables(con, PUBLIC_SCHEMAS),
+        }
+        row = con.execute("SELECT max(weighed_on) FROM staging.weighbridge_ticket").fetchone()
+        return editions.publish(con, settings, tables, data_through=row[0] if row else None)
+
+
+def alert(settings: Settings) -> Summary:
+    """Send the price events of the published edition that were not sent yet."""
+    from pipelines import alerts
+
+    return alerts.send(settings)
+
+
+def report(settings: Settings, week: str | None = None) -> Path:
+    """Write the weekly report of an ISO week (default: the last complete one) and return its path."""
+    from pipelines.report import weekly
+
+    return weekly.write(settings, week)
+
+
+def run_all(
+    settings: Settings, week: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Build, check, judge, publish, alert and report; return what each step gave.
+
+    Raises:
+        CheckFailedError: the data are not to be trusted; nothing was published.
+    """
+    say("build staging and marts")
+    build(settings)
+    say("check with Great Expectations")
+    checked = check(settings)
+    say("judge rules, prices and supply")
+    judge(settings)
+    say("publish the editions")
+    published = publish(settings)
+    say("send alerts")
+    alerted = alert(settings)
+    say("write the weekly report")
+    written = report(settings, week)
+    return {"checks": checked, "editions": published, "alerts": alerted, "report": written}
+
+
+def _tables(con: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[str]:
+    rows = con.execute(
+        "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT temporary AND database_name ="
+        " current_database() AND list_contains(?, schema_name) ORDER BY 1",
+        [list(schemas)],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _require_checked(con: duckdb.DuckDBPyConnection) -> None:
+    failed = con.execute(
+        "SELECT table_name, message FROM meta.check_result"
+        " WHERE severity = 'critical' AND NOT is_success ORDER BY ALL"
+    ).fetchall()
+    if failed:
+        shown = "; ".join(f"{table}: {message}" for table, message in failed[:3])
+        raise CheckFailedError(
+            f"{len(failed)} critical checks failed ({shown}); the last good editions stay published."
+            " Mend the feed, load it again, then run check and publish"
+        )
+    row = con.execute(
+        "SELECT (SELECT max(loaded_at) FROM meta.load_account), (SELECT max(checked_at) FROM meta.check_result)"
+    ).fetchone()
+    loaded_at, checked_at = row if row else (None, None)
+    if loaded_at and (checked_at is None or checked_at < loaded_at):
+        raise CheckFailedError(
+            f"rows were loaded at {loaded_at:%Y-%m-%d %H:%M:%S} and not checked since; run check, then publish"
+        )
+
+
+def verdict_counts(settings: Settings) -> list[tuple[str, str, int]]:
+    """Return how many subjects have which verdict, by rule."""
+    with warehouse.writer(settings) as con:
+        return con.execute("SELECT rule, verdict, count(*) FROM policy.verdict GROUP BY ALL ORDER BY ALL").fetchall()

@@ -1,0 +1,381 @@
+"""Messages by moment and wording, and delivery: each once, none lost, to a real receiver."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import price_world as world
+import pytest
+
+from pipelines import alert_log, alert_message, alerts, channels, levels
+from pipelines.errors import WrongCallError
+from pipelines.settings import Settings
+
+SPIKE = [100, 100, 112, 122, 122, 122, 100, 100]
+
+
+class Receiver:
+    """A local web server that keeps what it is sent and can be told to refuse."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict] = []
+        self.status = 200
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if receiver.status == 200:
+                    receiver.messages.append(json.loads(body))
+                self.send_response(receiver.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"json://127.0.0.1:{self.server.server_port}/hook"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    running = Receiver()
+    yield running
+    running.stop()
+
+
+def edition(tmp_path: Path, quotes: list[dict]) -> Path:
+    path = tmp_path / f"regulator-{len(list(tmp_path.glob('regulator-*.duckdb')))}.duckdb"
+    world.build(quotes, path).close()
+    return path
+
+
+def texts(home: Settings) -> list[str]:
+    found = sorted(home.alerts.glob("????-W??/*.txt"))
+    return [path.read_text("utf-8") for path in found]
+
+
+def known(path: list[float], weeks: int, **other) -> list[dict]:
+    return world.series(path[:weeks], **other)
+
+
+# By moment
+
+
+@pytest.mark.parametrize(
+    ("weeks", "words"),
+    [
+        (2, None),
+        (3, "【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"),
+        (4, "【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"),  # no transition: still that of week 3
+        (5, "【价格预警】天然砂 确山县 橙级（升级）：较四周前 +22.0%"),
+        (8, "【价格预警】天然砂 确山县 预警结束：价格已回到基准附近"),
+    ],
+)
+def test_which_words_at_which_week(tmp_path, weeks, words):
+    home = Settings(home=tmp_path)
+    summary = alerts.send(home, edition(tmp_path, known(SPIKE, weeks)))
+    assert summary.titles == ([words] if words else [])
+
+
+def test_a_city_run_week_by_week_tells_each_transition_once(tmp_path):
+    home = Settings(home=tmp_path)
+    told = []
+    for weeks in range(1, len(SPIKE) + 1):
+        told += alerts.send(home, edition(tmp_path, known(SPIKE, weeks))).titles
+    assert [title.split("确山县 ")[1] for title in told] == [
+        "黄级（新预警）：较上周 +12.0%",
+        "橙级（升级）：较四周前 +22.0%",
+        "预警结束：价格已回到基准附近",
+    ]
+
+
+# By wording
+
+
+def test_a_message_says_all_that_the_person_on_call_needs(tmp_path):
+    home = Settings(home=tmp_path)
+    quotes = known(SPIKE, 5) + known([100, 100, 100, 100, 100], 5, area="411721", market="乙")
+    alerts.send(home, edition(tmp_path, quotes))
+    text = texts(home)[0]
+    for words in (
+        "2026-W06（02-02 至 02-08）",
+        "■ 确山县　黄 → 橙（升级）",
+        "较四周前 +22.0%，界限 ≥ 20%（参照浙江2004年：一个月内涨幅超过20%（二手来源）；含界为系统默认）",
+        "价格 122.00 元/吨（出厂价、含税）；基准 100.00（2026-01-15），指数比基准 +22.0%",
+        "首次预警 2026-01-22，第3周；经过：黄 2026-01-22 → 橙 2026-02-05",
+        "报价1条、采价点1个（样本不足：少于3个，先核实再引用）；报价截至 2026-02-05",
+        "同市其他1个县区中位价 100.00，本地比中位价 +22.0%",
+        "供应未知：涨幅较大，供应紧张这一条无法判断，列为关注",
+        "仍在预警的地区1处：确山县（橙）",
+        "依据 驻政办〔2020〕57号 六(三)",
+        "市发展和改革委员会、统计局、工业和信息化局、自然资源和规划局、水利局、住房和城乡建设局等",
+        "六(四)：供应紧张、价格涨幅较大的地方制定应急保供方案",
+        "由谁 各县区人民政府",
+        "依据文件效力待核",
+        "下一步 会商研判",
+        "价格数据截至 2026-02-05",
+    ):
+        assert words in text, words
+    assert "牵头" not in text
+
+
+def test_a_default_bound_is_called_a_default(tmp_path):
+    path = [80 * 1.02**number for number in range(11)]
+    home = Settings(home=tmp_path)
+    alerts.send(home, edition(tmp_path, world.series(path)))
+    assert "较近26周最低周 +21.9%，界限 ≥ 20%（系统默认）" in texts(home)[0]
+    assert "六(四)" not in texts(home)[0]
+
+
+def test_the_validity_note_hangs_on_the_date_of_the_data():
+    assert alert_message.document("zhb57", dt.date(2025, 12, 23))["is_due"] is False
+    assert alert_message.document("zhb57", dt.date(2025, 12, 24))["is_due"] is True
+
+
+def test_the_age_of_a_late_quote_is_said(tmp_path):
+    quotes = known(SPIKE, 3) + world.series([100] * 6, area="411721")
+    alerts.send(Settings(home=tmp_path), edition(tmp_path, quotes))
+    assert "报价截至 2026-01-22，比价格数据截至日早21天" in texts(Settings(home=tmp_path))[0]
+
+
+def test_silence_is_not_called_a_fall(tmp_path):
+    quotes = known(SPIKE, 3) + world.series([100] * 9, area="411721")
+    alerts.send(Settings(home=tmp_path), edition(tmp_path, quotes))
+    assert "无法继续判断，不等于价格已回落" in texts(Settings(home=tmp_path))[0]
+
+
+def test_english(tmp_path):
+    home = Settings(home=tmp_path, language="en")
+    summary = alerts.send(home, edition(tmp_path, known(SPIKE, 5)))
+    assert summary.titles == ["【价格预警】natural sand, 确山县: orange (raised), against 4 weeks before +22.0%"]
+    assert "so far: yellow 2026-01-22 -> orange 2026-02-05" in texts(home)[0]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_kind_of_event_has_its_words(language):
+    """All transitions the shapes can give are rendered; an unknown word would stop the template."""
+    shapes = {
+        "411702": [100, 100] + [112] * 14,
+        "411721": SPIKE,
+        "411722": [100, 100, 112],
+        "411725": [100, 100, 100, 112, 112, 112, 112, 112, 112],
+        "411726": [100, 100, 131, 131, 131],
+    }
+    quotes = [row for area, path in shapes.items() for row in world.series(path, area=area, tax=None)]
+    con = world.build(quotes)
+    found = world.rows(con, "SELECT * FROM mart.price_alert_event")
+    open_alerts = world.rows(con, "SELECT * FROM mart.price_alert")
+    kinds = {(row["event"], row["close_reason"]) for row in found}
+    assert {"opened", "raised", "lowered", "closed"} == {event for event, _ in kinds}
+    assert {"returned", "new_level", "series_ended", "spread_ended"} <= {reason for _, reason in kinds}
+    for event in found:
+        title, body = alert_message.render([event], open_alerts, dt.date(2026, 5, 1), language=language)
+        assert title
+        assert "\n" not in title
+        assert "None" not in title + body
+        assert not re.search(r"\d\.\d{3,}", body), body
+
+
+# Few
+
+
+def test_one_shock_over_many_places_is_one_message(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    quotes = [row for area in world.COUNTIES for row in world.series([100, 100, 112], area=area)]
+    summary = alerts.send(home, edition(tmp_path, quotes))
+    assert summary.sent == 2  # the file and the address
+    assert summary.titles == ["【价格预警】天然砂 驻马店市 橙级（新预警）：黄级及以上的县区数 5个"]
+    assert len(receiver.messages) == 1
+    body = receiver.messages[0]["message"]
+    assert [name for name in world.COUNTIES.values() if name not in body] == []
+    assert "全市橙；仍在预警的地区5处：驿城区（黄）" in body
+    assert "黄级及以上的县区数 5个，界限 ≥ 3个（系统默认）" in body
+    assert len(body.splitlines()) < 50
+
+
+def test_two_products_are_two_messages(tmp_path):
+    quotes = world.series([100, 112]) + world.series([100, 112], product_id="pebble", product_name="卵石")
+    assert len(alerts.send(Settings(home=tmp_path), edition(tmp_path, quotes)).titles) == 2
+
+
+def test_an_event_of_sixty_days_is_sent_and_an_older_one_is_not(tmp_path):
+    quotes = known([100, 112], 2)
+    on = quotes[-1]["quoted_on"]
+    for days, suppressed in ((60, 0), (61, 1)):
+        other = world.quote(0, 50, area="外地", on=on + dt.timedelta(days=days))
+        path = edition(tmp_path, quotes + [world.quote(number, 112) for number in range(2, 14)] + [other])
+        home = Settings(home=tmp_path / str(days))
+        # Only the opening is looked at: later transitions of the episode are taken out of the edition.
+        import duckdb
+
+        with duckdb.connect(str(path)) as con:
+            con.execute("DELETE FROM mart.price_alert_event WHERE event <> 'opened'")
+            con.execute("DELETE FROM mart.price_index_week WHERE last_quoted_on > ?", [other["quoted_on"]])
+        summary = alerts.send(home, path)
+        assert (summary.sent, summary.suppressed) == (1 - suppressed, suppressed), days
+
+
+def test_only_the_newest_transition_of_an_episode_is_sent(tmp_path):
+    home = Settings(home=tmp_path)
+    summary = alerts.send(home, edition(tmp_path, known(SPIKE, 5)))
+    assert summary.sent == 1
+    assert "橙级（升级）" in summary.titles[0]
+
+
+# Each once, none lost
+
+
+def test_a_message_arrives_and_is_sent_once(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url, receiver.url))
+    path = edition(tmp_path, known(SPIKE, 3))
+    first, second = alerts.send(home, path), alerts.send(home, path)
+    assert (first.sent, first.pending, second.sent, second.pending) == (2, 0, 0, 0)
+    assert len(receiver.messages) == 1
+    assert receiver.messages[0]["title"] == "【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"
+    assert receiver.messages[0]["message"] in texts(home)[0]
+    assert receiver.messages[0]["type"] == "warning"
+
+
+@pytest.mark.parametrize("how", ["refuses", "is gone"])
+def test_a_dead_receiver_loses_nothing(tmp_path, receiver, how):
+    url = receiver.url
+    if how == "refuses":
+        receiver.status = 503
+    else:
+        url = "json://127.0.0.1:9/hook"
+    path = edition(tmp_path, known(SPIKE, 3))
+    home = Settings(home=tmp_path, notify_urls=(url,))
+    summary = alerts.send(home, path)
+    assert (summary.sent, summary.pending) == (1, 1)  # the file is written all the same
+    assert summary.dead_channels[0].startswith("json-")
+    assert "127.0.0.1" not in json.dumps(summary.to_json())
+    assert (alerts.send(home, path).sent, receiver.messages) == (0, [])
+    if how == "refuses":
+        receiver.status = 200
+        assert (alerts.send(home, path).sent, len(receiver.messages)) == (1, 1)
+        assert alerts.send(home, path).sent == 0
+
+
+def test_a_channel_that_was_dead_hears_the_newest_state_only(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    receiver.status = 500
+    alerts.send(home, edition(tmp_path, known(SPIKE, 3)))
+    receiver.status = 200
+    alerts.send(home, edition(tmp_path, known(SPIKE, 5)))
+    assert ["橙级（升级）" in message["title"] for message in receiver.messages] == [True]
+    assert "经过：黄 2026-01-22 → 橙 2026-02-05" in receiver.messages[0]["message"]
+
+
+def test_an_address_nobody_understands_is_named_without_its_secret(tmp_path):
+    home = Settings(home=tmp_path, notify_urls=("nosuch://user:geheim@host",))
+    summary = alerts.send(home, edition(tmp_path, known(SPIKE, 3)))
+    assert (summary.sent, summary.pending) == (1, 1)
+    assert "geheim" not in json.dumps(summary.to_json())
+
+
+def test_no_secret_is_written_to_the_log(tmp_path, receiver):
+    secret = receiver.url.replace("json://", "json://user:geheim@")
+    alerts.send(Settings(home=tmp_path, notify_urls=(secret,)), edition(tmp_path, known(SPIKE, 3)))
+    log = (tmp_path / "alerts" / "sent.jsonl").read_text("utf-8")
+    assert len(log.splitlines()) == 2
+    assert "geheim" not in log
+
+
+def test_a_log_line_cut_off_by_a_crash_counts_as_not_sent(tmp_path):
+    home = Settings(home=tmp_path)
+    path = edition(tmp_path, known(SPIKE, 3))
+    alerts.send(home, path)
+    log = home.alerts / "sent.jsonl"
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-20])
+    assert alerts.send(home, path).sent == 1
+    assert alerts.send(home, path).sent == 0
+    assert log.read_bytes().endswith(whole[-20:])
+
+
+def test_two_runs_at_once_do_not_both_send(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    path = edition(tmp_path, known(SPIKE, 3))
+    runs = [threading.Thread(target=alerts.send, args=(home, path)) for _ in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert len(receiver.messages) == 1
+
+
+def test_the_log_knows_channels_apart(tmp_path):
+    with alert_log.opened(tmp_path) as log:
+        log.add("a", ["e1", "e2"])
+    with alert_log.opened(tmp_path) as log:
+        assert (log.has("a", "e2"), log.has("b", "e2"), log.has("a", "e3")) == (True, False, False)
+
+
+def test_nothing_published_says_what_to_do(tmp_path):
+    with pytest.raises(WrongCallError, match="sandwatch run"):
+        alerts.send(Settings(home=tmp_path))
+
+
+def test_an_edition_without_alerts_sends_nothing(tmp_path):
+    home = Settings(home=tmp_path)
+    assert alerts.send(home, edition(tmp_path, [])).to_json()["sent"] == 0
+    assert texts(home) == []
+
+
+def test_the_default_is_the_published_regulator_edition(tmp_path):
+    home = Settings(home=tmp_path)
+    home.editions.mkdir()
+    (home.editions / "regulator.duckdb").symlink_to(edition(tmp_path, known(SPIKE, 3)))
+    assert alerts.send(home).sent == 1
+
+
+# Three alarms, no plates
+
+
+def test_three_alarms_never_mix(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    assert alerts.machine_alarm(home, "build 失败", "任务 build 第3次重试后停止")
+    assert alerts.data_alarm(home, "weighbridge_ticket 停报", "最后一天 2026-01-01；由市交通运输局信息中心核查")
+    assert [message["title"] for message in receiver.messages] == [
+        "【系统故障】build 失败",
+        "【数据可信】weighbridge_ticket 停报",
+    ]
+    assert [message["type"] for message in receiver.messages] == ["failure", "warning"]
+    assert len(list((home.alerts / "machine").glob("*.txt"))) == 1
+    assert len(list((home.alerts / "data").glob("*.txt"))) == 1
+
+
+def test_a_machine_alarm_with_a_dead_channel_says_so_and_keeps_the_file(tmp_path):
+    home = Settings(home=tmp_path, notify_urls=("json://127.0.0.1:9/hook",))
+    assert alerts.machine_alarm(home, "a", "b") is False
+    assert len(list((home.alerts / "machine").glob("*.txt"))) == 1
+
+
+@pytest.mark.parametrize("plate", ["豫Q12345", "豫QD12345", "豫Q·A1234", "豫Q1234挂", "京AF0236学"])
+def test_no_plate_leaves_the_house(tmp_path, receiver, plate):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    alerts.machine_alarm(home, f"行 {plate} 出错", f"值 {plate} 不可读")
+    sent = json.dumps(receiver.messages, ensure_ascii=False) + "".join(
+        path.read_text("utf-8") for path in (home.alerts / "machine").glob("*.txt")
+    )
+    assert plate not in sent
+    assert channels.PLATE_MASK in sent
+
+
+def test_levels_of_the_rule_have_an_action_in_both_languages():
+    rule = levels.load("price_level")
+    assert {level: set(rule.action[level]) for level in rule.levels} == {level: {"zh", "en"} for level in rule.levels}

@@ -1,0 +1,167 @@
+"""Worked examples of every rule, and properties of the one comparison."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines import judging, models, policy, warehouse
+
+SHA = "ab" * 32
+PROJECT_RULES = ("capacity_floor", "capacity_basis", "approvals_before_start", "rail_share")
+
+
+def cases(rule: str) -> dict[str, Any]:
+    return yaml.safe_load((policy.POLICY / rule / "cases.yaml").read_text(encoding="utf-8"))
+
+
+def empty() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    warehouse.configure(con)
+    warehouse.prepare(con)
+    return con
+
+
+def put(con: duckdb.DuckDBPyConnection, feed: str, row: dict[str, Any], line: int) -> None:
+    row = {"suspect_codes": [], "assumed_columns": [], "feed_source": "default", "snapshot_sha256": SHA,
+           "line": line, "load_no": 1, "outcome": "accepted", **row}  # fmt: skip
+    names = ", ".join(f'"{name}"' for name in row)
+    con.execute(f"INSERT INTO raw.{feed} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+
+def judged(con: duckdb.DuckDBPyConnection) -> None:
+    models.build(con)
+    judging.judge(con)
+
+
+@pytest.fixture(scope="module")
+def project_verdicts() -> dict[tuple[str, str], tuple[str, str | None]]:
+    con = empty()
+    line = 0
+    for rule in PROJECT_RULES:
+        spec = cases(rule)
+        for case in spec["cases"]:
+            line += 1
+            put(con, spec["feed"], {"project_id": f"{rule}: {case['name']}", **spec["base"], **case["given"]}, line)
+    judged(con)
+    rows = con.execute("SELECT rule, subject_id, verdict, reason_code FROM policy.verdict").fetchall()
+    return {(rule, subject): (verdict, reason) for rule, subject, verdict, reason in rows}
+
+
+@pytest.mark.parametrize(
+    ("rule", "case"),
+    [(rule, case) for rule in PROJECT_RULES for case in cases(rule)["cases"]],
+    ids=lambda value: value if isinstance(value, str) else value["name"],
+)
+def test_project_case(rule: str, case: dict[str, Any], project_verdicts: dict[Any, Any]) -> None:
+    assert project_verdicts[rule, f"{rule}: {case['name']}"] == tuple(case["expect"])
+
+
+@pytest.mark.parametrize("case", cases("rail_siding_access")["cases"], ids=lambda case: case["name"])
+def test_cohort_case(case: dict[str, Any]) -> None:
+    con = empty()
+    for number, (kind, haul_t, siding, *listed) in enumerate(case["sites"], start=1):
+        put(con, "site_register", {
+            "site_name": f"站{number}", "county_code": "411725", "entity_kind": kind, "annual_haul_t": haul_t,
+            "haul_year": 2025, "siding_state": siding, "key_list_source": listed[0] if listed else None,
+        }, number)  # fmt: skip
+    judged(con)
+    for subject in ("411700", "411725"):  # all sites stand in one county: city and county agree
+        row = con.execute(
+            "SELECT verdict, reason_code FROM policy.verdict WHERE rule = 'rail_siding_access' AND subject_id = ?",
+            [subject],
+        ).fetchone()
+        assert row == tuple(case["expect"])
+    evidence = dict(
+        con.execute(
+            "SELECT name, value FROM policy.evidence WHERE rule = 'rail_siding_access' AND subject_id = '411700'"
+        ).fetchall()
+    )
+    expected = case.get("evidence", {})
+    assert {name: evidence.get(name) for name in expected} == expected
+
+
+def test_county_without_members_is_out_of_scope() -> None:
+    con = empty()
+    put(con, "site_register", {"site_name": "站", "county_code": "411725", "entity_kind": "logistics_park",
+                               "annual_haul_t": 2000000, "haul_year": 2025, "siding_state": "none"}, 1)  # fmt: skip
+    judged(con)
+    rows = dict(con.execute("SELECT subject_id, verdict FROM policy.verdict").fetchall())
+    assert rows["411725"] == "breached"
+    assert rows["411721"] == "exempt"
+
+
+@pytest.fixture(scope="module")
+def overload_records() -> dict[str, tuple[Any, ...]]:
+    con = empty()
+    line = 0
+    start = dt.datetime.fromisoformat("2026-05-25T08:00:00+08:00")
+    for number, case in enumerate(cases("axle_limit")["cases"]):
+        for index, ticket in enumerate(case["tickets"]):
+            line += 1
+            given_ = dict(ticket)
+            minute, first = given_.pop("minute", 0), given_.pop("first_minute", None)
+            if first is not None:
+                given_["first_weighed_at"] = start + dt.timedelta(minutes=first)
+            put(con, "weighbridge_ticket", {
+                "site_name": "站", "ticket_no": f"{case['name']}/{index}", "number_period": "", "direction": "out",
+                "plate": f"豫Q{number:05d}", "weighed_at": start + dt.timedelta(minutes=minute), **given_,
+            }, line)  # fmt: skip
+    judged(con)
+    models.build(con, after_judging=True)
+    rows = con.execute(
+        "SELECT ticket_no, verdict, limit_kg, over_kg, limit_basis, reason_code, missing_field"
+        " FROM mart.overload_record"
+    ).fetchall()
+    return {row[0]: row[1:] for row in rows}
+
+
+@pytest.mark.parametrize("case", cases("axle_limit")["cases"], ids=lambda case: case["name"])
+def test_overload_case(case: dict[str, Any], overload_records: dict[str, tuple[Any, ...]]) -> None:
+    for index, expected in enumerate(case["expect"]):
+        record = overload_records.get(f"{case['name']}/{index}")
+        if expected is None:
+            assert record is None
+            continue
+        assert record is not None
+        verdict, limit_kg, over_kg, why = expected
+        assert record[:3] == (verdict, limit_kg, None if over_kg is None else Decimal(over_kg))
+        assert why in record[3:]
+
+
+def test_every_rule_has_cases_for_each_end() -> None:
+    for rule in PROJECT_RULES:
+        verdicts = {case["expect"][0] for case in cases(rule)["cases"]}
+        assert {"met", "breached", "undetermined", "not_in_force"} <= verdicts, rule
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=3), st.sampled_from(sorted(policy.OPERATORS)))
+def test_the_bound_itself_is_met_by_at_least_and_at_most_only(bound: Decimal, must_be: str) -> None:
+    assert policy.compare(bound, must_be, bound) is (must_be in ("at_least", "at_most"))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_python_and_sql_compare_alike(value: int, threshold: int) -> None:
+    con = duckdb.connect()
+    for must_be, operator in policy.OPERATORS.items():
+        row = con.execute(f"SELECT ? {operator} ?", [value, threshold]).fetchone()
+        assert row == (policy.compare(value, must_be, threshold),)
+
+
+def test_unknown_comparison_is_refused() -> None:
+    with pytest.raises(ValueError, match="must_be is 'around'"):
+        policy.compare(1, "around", 1)
+
+
+def test_validity_is_open_after_the_last_day_held_valid() -> None:
+    document = policy.documents()["zhb57"]
+    assert not policy.is_validity_open(document, dt.date(2025, 12, 23))
+    assert policy.is_validity_open(document, dt.date(2025, 12, 24))
+    assert policy.is_validity_open({"checked_on": dt.date(2026, 1, 1), "valid_until": None}, dt.date(2027, 1, 2))
