@@ -196,6 +196,8 @@ def sql(
 
     result = querying.run(settings_module.load(), query, edition=edition.value, output=output.value, purpose=purpose)
     typer.echo(result.text)
+    if result.truncated and output is not Format.table:
+        say(result.note)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import catalog, warehouse
 from pipelines.catalog import Contract
-from pipelines.check_result import CheckResult, machine_error, requirement, verdict_message
+from pipelines.check_result import REMEDIES, CheckResult, machine_error, requirement, verdict_message
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def _run_suite(
         item = found.get(order)
         problem = broken.get(order) or (exception_of(item.exception_info) if item else "GX gave no result")
         if item is None or problem:
-            name, severity = check_name(contract, spec), str(spec.get("severity", "critical"))
+            name = check_name(contract, spec)
+            severity = spec["severity"] if spec.get("severity") in REMEDIES else "critical"
             table = f"raw.{contract.feed}"
             results.append(machine_error(contract.feed, table, name, spec["type"], severity, str(problem), language))
         else:

@@ -73,7 +73,7 @@ line_week AS (
 
 -- A quote stands for its own week and for at most 4 weeks after it, never past the newest week of the data.
 carry AS (
-    SELECT UNNEST([0, 1, 2, 3, 4, 5]) AS carried_week_count
+    SELECT UNNEST([0, 1, 2, 3, 4]) AS carried_week_count
 ),
 
 filled_line AS (

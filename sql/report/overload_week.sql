@@ -1,0 +1,49 @@
+/*
+description: Releases over the limit by county and week, against the releases that can be determined.
+grain: one row a (county_code, week_start)
+period: week_start
+lookback: 1
+columns:
+  week_start: Monday of the ISO week
+  county_code: county of the sites; the city code for all sites, NULL for sites outside the register
+  county_name: county or city
+  is_city: whether the row is the whole city, sites outside the register included
+  release_count: releases judged
+  determinable_count: releases with a verdict met or breached
+  breached_count: releases over the limit
+  undetermined_count: releases that cannot be determined
+  over_rate_per_1000: over the limit per 1,000 determinable releases
+  undetermined_share: undetermined by judged releases
+  over_t: mass over the limit, t, a lower bound
+*/
+WITH placed AS (
+    SELECT
+        county_code,
+        * EXCLUDE (county_code)
+    FROM mart.overload_site_week
+    UNION ALL
+    SELECT
+        city.county_code,
+        site.* EXCLUDE (county_code)
+    FROM mart.overload_site_week AS site
+    CROSS JOIN reference.region AS city
+    WHERE city.kind = 'city'
+)
+
+SELECT
+    placed.week_start,
+    placed.county_code,
+    region.county_name,
+    coalesce(region.kind = 'city', false) AS is_city,
+    sum(placed.release_count)::BIGINT AS release_count,
+    sum(placed.determinable_count)::BIGINT AS determinable_count,
+    sum(placed.breached_count)::BIGINT AS breached_count,
+    sum(placed.undetermined_count)::BIGINT AS undetermined_count,
+    (1000 * sum(placed.breached_count) / nullif(sum(placed.determinable_count), 0))::DECIMAL(9, 3)
+        AS over_rate_per_1000,
+    (sum(placed.undetermined_count) / nullif(sum(placed.release_count), 0))::DECIMAL(7, 6) AS undetermined_share,
+    sum(placed.over_t)::DECIMAL(18, 3) AS over_t
+FROM placed
+LEFT JOIN reference.region AS region ON placed.county_code = region.county_code
+GROUP BY placed.week_start, placed.county_code, region.county_name, region.kind
+ORDER BY placed.week_start, placed.county_code
