@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
 
-from pipelines.settings import ROOT, TIME_ZONE
+from pipelines.settings import ROOT
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 FEEDS = sorted(path.stem for path in (ROOT / "expectations" / "raw").glob("*.yaml"))
-# Before any run that can be asked for: nothing is caught up on, so the day itself says nothing.
-START = datetime(2020, 12, 23, tzinfo=ZoneInfo(TIME_ZONE))
 WAREHOUSE_POOL = "warehouse"  # one slot: tasks that write queue here instead of failing on the writer's lock
 WAREHOUSE = Asset("warehouse")
 TAGS = frozenset({"ingest", "build", "alert", "report"})

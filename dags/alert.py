@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from _defaults import DEFAULT_ARGS, START, WAREHOUSE, no_retry_on_findings, tags
+from _defaults import DEFAULT_ARGS, WAREHOUSE, no_retry_on_findings, tags
 from airflow.sdk import DAG, task
 
 with DAG(
     dag_id="alert",
     description="Send price events that were not sent yet",
     schedule=[WAREHOUSE],
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     tags=tags("alert"),

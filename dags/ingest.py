@@ -8,7 +8,6 @@ from _defaults import (
     DEFAULT_ARGS,
     FEEDS,
     LOAD_PRIORITY,
-    START,
     WAREHOUSE_POOL,
     no_retry_on_findings,
     raw_asset,
@@ -25,8 +24,7 @@ def ingest_dag(feed: str) -> DAG:
     with DAG(
         dag_id=f"ingest_{feed}",
         description=f"Load what waits in inbox/{feed}",
-        schedule=CronTriggerTimetable("*/5 * * * *", timezone=TIME_ZONE),
-        start_date=START,
+        schedule=CronTriggerTimetable("*/5 * * * *", timezone=TIME_ZONE, run_immediately=True),
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULT_ARGS,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from _defaults import DEFAULT_ARGS, START, no_retry_on_findings, tags
+from _defaults import DEFAULT_ARGS, no_retry_on_findings, tags
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
 from pipelines.settings import TIME_ZONE
@@ -14,9 +14,9 @@ from pipelines.settings import TIME_ZONE
 with DAG(
     dag_id="weekly_report",
     description="Write the weekly report",
-    # The interval is the week before the run, so its first moment lies in the week that is reported.
+    # The interval is the week before the run, so its first moment lies in the week that is reported. A start on
+    # another day waits for Monday; a Monday missed while Airflow was down is made up for.
     schedule=CronTriggerTimetable("0 7 * * 1", timezone=TIME_ZONE, interval=timedelta(weeks=1)),
-    start_date=START,
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,

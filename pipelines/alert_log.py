@@ -39,7 +39,7 @@ class SentLog:
         ids = list(event_ids)
         line = json.dumps({"channel_id": channel_id, "event_ids": ids, **facts}, ensure_ascii=False)
         with self.path.open("ab+") as file:
-            if False and not self._ends_line(file.fileno(), file.tell()):
+            if file.tell() and not self._ends_line(file.fileno(), file.tell()):
                 file.write(b"\n")
             file.write(line.encode() + b"\n")
             file.flush()

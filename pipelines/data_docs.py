@@ -20,8 +20,9 @@ POLICY = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     '<link rel="icon" href="data:,">'
 )
+# Inside tags only: a value of the data that reads like an address is text and harmless.
 OUTSIDE = re.compile(
-    r"""(?:src|href|action|srcset|poster)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(""", re.IGNORECASE
+    r"""<[^<>]*(?:(?:src|href|action|srcset|poster|data)\s*=\s*["']?\s*(?:https?:)?//|url\()""", re.IGNORECASE
 )
 REMOVED = (
     re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE),

@@ -54,6 +54,13 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
             self._connection = self.engine.connect()
         yield self._connection
 
+    def close(self) -> None:
+        """Hand the connection back; left to the garbage collector it would be rolled back after its cursor died."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        super().close()
+
 
 # Inside a class with a field named `type` the builtin of that name is out of reach.
 EngineClass = type[SqlAlchemyExecutionEngine]
@@ -107,6 +114,7 @@ def warehouse_source(
             connection_string="duckdb:///:memory:",
             kwargs={"creator": lambda: duckdb_engine.ConnectionWrapper(cursor)},
         )
+        stack.callback(lambda: source.get_execution_engine().close())
         yield context, source
 
 

@@ -19,6 +19,8 @@ from pipelines.errors import WrongCallError
 from pipelines.settings import ROOT, Settings
 
 MAX_BATCHES = 8
+# About as long to parse as a task takes to start: smaller batches only add waiting.
+BATCH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Waiting:
 
 
 def batches(settings: Settings, feed: str) -> list[list[dict[str, Any]]]:
-    """Return what waits in a feed's inbox, spread by size over at most `MAX_BATCHES` lists; often none.
+    """Return what waits in a feed's inbox, spread by size over a few lists; often none.
 
     Waiting is a file that no load has seen as it lies there now, or that was refused under another contract.
 
@@ -41,7 +43,8 @@ def batches(settings: Settings, feed: str) -> list[list[dict[str, Any]]]:
     """
     done, contract = _read_ledger(settings, feed), _contract_digest(feed)
     waiting = [file for file in _lying(settings, feed) if done.get(file.path) not in _marks(file, contract)]
-    lists: list[list[Waiting]] = [[] for _ in range(min(MAX_BATCHES, len(waiting)))]
+    wanted = -(-sum(file.size_bytes for file in waiting) // BATCH_BYTES)
+    lists: list[list[Waiting]] = [[] for _ in range(min(max(wanted, 1), MAX_BATCHES, len(waiting)))]
     for file in sorted(waiting, key=lambda file: -file.size_bytes):
         min(lists, key=lambda batch: sum(other.size_bytes for other in batch)).append(file)
     return [[asdict(file) for file in batch] for batch in lists]

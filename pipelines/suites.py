@@ -127,12 +127,18 @@ def _run_suite(
         problem = broken.get(order) or (exception_of(item.exception_info) if item else "GX gave no result")
         if item is None or problem:
             name = check_name(contract, spec)
+            LOG.error("check %s broke: %s %s", name, problem, _traceback_of(item))
             severity = spec["severity"] if spec.get("severity") in REMEDIES else "critical"
             table = f"raw.{contract.feed}"
             results.append(machine_error(contract.feed, table, name, spec["type"], severity, str(problem), language))
         else:
             results.append(result_of(contract, spec, bool(item.success), item.result, language))
     return results
+
+
+def _traceback_of(item: ExpectationValidationResult | None) -> str:
+    """Return what GX kept of an exception, readable: line ends instead of their escapes."""
+    return str(item.exception_info).replace("\\n", "\n") if item else ""
 
 
 def _suite(feed: str, specs: Sequence[Mapping[str, Any]]) -> tuple[ExpectationSuite, dict[int, str]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import catalog
 from pipelines.cells import quoted
 from pipelines.errors import BusyError, MachineError
-from pipelines.settings import TIME_ZONE, Settings
+from pipelines.settings import ROOT, TIME_ZONE, Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,9 +82,17 @@ def configure(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the schemas, the meta tables, the raw tables and the reference tables where they are missing."""
+    """Create the schemas, the meta tables, the raw tables and the reference tables where they are missing.
+
+    A warehouse that these files prepared before is left as it is.
+    """
     for schema in SCHEMAS:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    fingerprint = _fingerprint()
+    con.execute("CREATE TABLE IF NOT EXISTS meta.prepared (fingerprint VARCHAR)")
+    if con.execute("FROM meta.prepared").fetchall() == [(fingerprint,)]:
+        return
+    con.execute("DELETE FROM meta.prepared")
     for table in catalog.meta_tables().values():
         con.execute(table.sql)
         comment(con, table.name, table.description, table.columns)
@@ -101,6 +111,18 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
             [str(reference.path), reference.types],
         )
         comment(con, f"reference.{reference.name}", reference.description, reference.columns)
+    comment(con, "meta.prepared", "Which contracts and fixed tables this warehouse was prepared for.", {
+        "fingerprint": "SHA-256 over expectations/raw, sql/meta, sql/reference and the preparing module",
+    })  # fmt: skip
+    con.execute(f"INSERT INTO meta.prepared VALUES ('{fingerprint}')")
+
+
+def _fingerprint() -> str:
+    folders = (ROOT / "expectations" / "raw", ROOT / "sql" / "meta", ROOT / "sql" / "reference")
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def raw_columns(contract: catalog.Contract) -> dict[str, tuple[str, str]]:

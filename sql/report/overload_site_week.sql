@@ -1,5 +1,7 @@
 /*
-description: Sites with releases over the limit in the week, as leads; a ticket proves loading and release, not driving on a road.
+description: >-
+  Sites with releases over the limit in the week, as leads; a ticket proves loading and release, not
+  driving on a road.
 grain: one row a (site_id, week_start)
 period: week_start
 lookback: 4
@@ -63,4 +65,4 @@ LEFT JOIN mart.site_week AS site_week
 LEFT JOIN reference.region AS region ON site.county_code = region.county_code
 LEFT JOIN heaviest ON site.site_id = heaviest.site_id AND site.week_start = heaviest.week_start
 WHERE site.breached_count > 0
-ORDER BY site.week_start, site.breached_count DESC, site.over_t DESC, site.site_id
+ORDER BY site.week_start ASC, site.breached_count DESC, site.over_t DESC, site.site_id ASC

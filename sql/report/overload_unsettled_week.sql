@@ -1,5 +1,7 @@
 /*
-description: What keeps weighings out of the overload rate; releases by the fact that is missing, and weighings that are no release.
+description: >-
+  What keeps weighings out of the overload rate; releases by the fact that is missing, and weighings
+  that are no release.
 grain: one row a (kind, cause, week_start)
 period: week_start
 lookback: 1
@@ -25,4 +27,4 @@ SELECT
     count(*) AS weighing_count
 FROM mart.overload_lead
 GROUP BY ALL
-ORDER BY week_start, kind, weighing_count DESC, cause
+ORDER BY week_start ASC, kind ASC, weighing_count DESC, cause ASC

@@ -18,13 +18,23 @@ columns:
 */
 WITH placed AS (
     SELECT
-        county_code,
-        * EXCLUDE (county_code)
+        county_code AS place_code,
+        week_start,
+        release_count,
+        determinable_count,
+        breached_count,
+        undetermined_count,
+        over_t
     FROM mart.overload_site_week
     UNION ALL
     SELECT
-        city.county_code,
-        site.* EXCLUDE (county_code)
+        city.county_code AS place_code,
+        site.week_start,
+        site.release_count,
+        site.determinable_count,
+        site.breached_count,
+        site.undetermined_count,
+        site.over_t
     FROM mart.overload_site_week AS site
     CROSS JOIN reference.region AS city
     WHERE city.kind = 'city'
@@ -32,7 +42,7 @@ WITH placed AS (
 
 SELECT
     placed.week_start,
-    placed.county_code,
+    placed.place_code AS county_code,
     region.county_name,
     coalesce(region.kind = 'city', false) AS is_city,
     sum(placed.release_count)::BIGINT AS release_count,
@@ -44,6 +54,6 @@ SELECT
     (sum(placed.undetermined_count) / nullif(sum(placed.release_count), 0))::DECIMAL(7, 6) AS undetermined_share,
     sum(placed.over_t)::DECIMAL(18, 3) AS over_t
 FROM placed
-LEFT JOIN reference.region AS region ON placed.county_code = region.county_code
-GROUP BY placed.week_start, placed.county_code, region.county_name, region.kind
-ORDER BY placed.week_start, placed.county_code
+LEFT JOIN reference.region AS region ON placed.place_code = region.county_code
+GROUP BY placed.week_start, placed.place_code, region.county_name, region.kind
+ORDER BY placed.week_start, placed.place_code

@@ -82,11 +82,11 @@ told AS (
     SELECT
         episode_week.episode_id,
         episode_week.week_start,
-        max_by(event.history, event.week_start) AS history,
-        any_value(event.event) FILTER (event.week_start = episode_week.week_start) AS event
+        max_by(change.history, change.week_start) AS history,
+        any_value(change.event) FILTER (change.week_start = episode_week.week_start) AS week_event
     FROM episode_week
-    INNER JOIN mart.price_alert_event AS event
-        ON episode_week.episode_id = event.episode_id AND episode_week.week_start >= event.week_start
+    INNER JOIN mart.price_alert_event AS change
+        ON episode_week.episode_id = change.episode_id AND episode_week.week_start >= change.week_start
     GROUP BY episode_week.episode_id, episode_week.week_start
 )
 
@@ -102,7 +102,7 @@ SELECT
     episode_week.tax,
     episode_week.opened_on,
     ((episode_week.week_start - episode_week.opened_week_start) // 7 + 1)::INTEGER AS weeks_running,
-    told.event,
+    told.week_event AS event,
     episode_week.close_reason,
     coalesce(price.level, '无') AS level,
     price.rule,

@@ -1,5 +1,7 @@
 /*
-description: Price, index and warning level of every series in every week, beside its level of the week before and its neighbours.
+description: >-
+  Price, index and warning level of every series in every week, beside its level of the week before
+  and its neighbours.
 grain: one row a (area_code, product_id, unit, basis, tax, week_start)
 period: week_start
 lookback: 1
@@ -59,7 +61,7 @@ city_kind AS (
     FROM kind_quote
     WHERE is_city_area
     GROUP BY product_id, unit, basis, tax
-    QUALIFY row_number() OVER (PARTITION BY product_id ORDER BY sum(quote_count) DESC, unit, basis, tax) = 1
+    QUALIFY row_number() OVER (PARTITION BY product_id ORDER BY sum(quote_count) DESC, unit ASC, basis ASC, tax ASC) = 1
 ),
 
 main_kind AS (
@@ -76,11 +78,27 @@ main_kind AS (
             AND kind_quote.unit = city_kind.unit
             AND kind_quote.basis = city_kind.basis
             AND kind_quote.tax IS NOT DISTINCT FROM city_kind.tax
-    QUALIFY row_number() OVER (
-        PARTITION BY kind_quote.area_code, kind_quote.product_id
-        ORDER BY
-            city_kind.product_id IS NULL, kind_quote.quote_count DESC, kind_quote.unit, kind_quote.basis, kind_quote.tax
-    ) = 1
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY kind_quote.area_code, kind_quote.product_id
+            ORDER BY
+                city_kind.product_id IS NULL ASC,
+                kind_quote.quote_count DESC,
+                kind_quote.unit ASC,
+                kind_quote.basis ASC,
+                kind_quote.tax ASC
+        ) = 1
+    UNION
+    -- The city has a level, but often no quotes of its own.
+    SELECT
+        city.county_code,
+        city_kind.product_id,
+        city_kind.unit,
+        city_kind.basis,
+        city_kind.tax
+    FROM city_kind
+    CROSS JOIN reference.region AS city
+    WHERE city.kind = 'city'
 ),
 
 neighbour AS (

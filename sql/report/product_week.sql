@@ -45,4 +45,4 @@ LEFT JOIN product AS product_before
         AND product.product_name IS NOT DISTINCT FROM product_before.product_name
         AND product.product_id IS NOT DISTINCT FROM product_before.product_id
 LEFT JOIN report.supply_week AS city ON product.week_start = city.week_start AND city.is_city
-ORDER BY product.week_start, product.dispatch_t DESC, product.product_name
+ORDER BY product.week_start ASC, product.dispatch_t DESC, product.product_name ASC

@@ -1,5 +1,7 @@
 /*
-description: Parks and listed key firms with large haulage, city-wide and by county; members by name and how many sidings are missing.
+description: >-
+  Parks and listed key firms with large haulage, city-wide and by county; members by name and how
+  many sidings are missing.
 grain: one row a place_code
 period: none
 columns:

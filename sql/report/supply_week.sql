@@ -1,5 +1,7 @@
 /*
-description: Dispatch, utilisation, operating rate, completeness and supply level of each county and the city by week.
+description: >-
+  Dispatch, utilisation, operating rate, completeness and supply level of each county and the city by
+  week.
 grain: one row a (county_code, week_start)
 period: week_start
 lookback: 1

@@ -1,0 +1,97 @@
+"""Reading the published regulator edition: which weeks there are, and listings that can be printed and run again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import WrongCallError
+from pipelines.report.blocks import Query, Row, Week
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Edition:
+    """The edition as seen from one week. Every listing is a plain statement, the one that is printed beside the figure."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, week: Week) -> None:
+        self.con = con
+        self.week = week
+
+    def week_of(self, name: str, *, weeks: int = 1, only: str = "", as_name: str = "") -> Query:
+        """Rows of `report.<name>` of this week, or of the weeks up to it.
+
+        Args:
+            name: table in schema report, with a column week_start.
+            weeks: how many weeks, this one included.
+            only: a flag of the table that must hold.
+            as_name: name of the data file, where it is not the table's.
+        """
+        last = self.week.start
+        first = last - dt.timedelta(weeks=weeks - 1)
+        time = f"week_start = DATE '{last}'" if weeks == 1 else f"week_start BETWEEN DATE '{first}' AND DATE '{last}'"
+        flag = f" AND {only}" if only else ""
+        return self._query(as_name or name, f"SELECT * FROM report.{name} WHERE {time}{flag} ORDER BY ALL")
+
+    def all_of(self, table: str, *, name: str = "", without: str = "") -> Query:
+        """All rows of a table that knows no weeks, without a column that tells when the machine ran."""
+        columns = f"* EXCLUDE ({without})" if without else "*"
+        return self._query(name or table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY ALL")
+
+    def _query(self, name: str, sql: str) -> Query:
+        columns, rows = fetch(self.con, sql)
+        return Query(name, sql, columns, rows)
+
+
+def fetch(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """Return the columns and rows of a statement."""
+    result = con.execute(sql)
+    columns = tuple(column[0] for column in result.description or [])
+    return columns, tuple(dict(zip(columns, row, strict=True)) for row in result.fetchall())
+
+
+def week_of(con: duckdb.DuckDBPyConnection, asked: str | None) -> Week:
+    """Return the asked ISO week, by default the last one whose Sunday the data reach.
+
+    Raises:
+        WrongCallError: the edition holds no such week, or no complete one; the message names those there are.
+    """
+    _, rows = fetch(con, "SELECT * FROM report.week ORDER BY week_start")
+    if not rows:
+        raise WrongCallError("the edition holds neither tickets nor price quotes: load a feed and publish first")
+    there = _spans([str(row["iso_week"]) for row in rows], [row["week_start"] for row in rows])
+    if asked is None:
+        complete = [row for row in rows if row["is_complete"]]
+        if not complete:
+            raise WrongCallError(
+                f"no week is complete yet; the edition holds {there}: name the week to get a report of a part of it"
+            )
+        return _week(complete[-1])
+    for row in rows:
+        if row["iso_week"] == asked.strip().upper():
+            return _week(row)
+    raise WrongCallError(f"no data for week {asked!r}; the edition holds {there} (written as 2026-W47)")
+
+
+def _week(row: Row) -> Week:
+    return Week(
+        start=row["week_start"],
+        iso_week=row["iso_week"],
+        end=row["week_end_on"],
+        ticket_through=row["ticket_through_on"],
+        quote_through=row["quote_through_on"],
+        is_complete=bool(row["is_complete"]),
+        is_holiday=bool(row["is_holiday_week"]),
+    )
+
+
+def _spans(names: list[str], starts: list[Any]) -> str:
+    """Name weeks as spans without holes: 2026-W01 to 2026-W05, 2026-W07."""
+    spans: list[list[str]] = []
+    for position, name in enumerate(names):
+        if position and starts[position] - starts[position - 1] == dt.timedelta(weeks=1):
+            spans[-1] = [spans[-1][0], name]
+        else:
+            spans.append([name])
+    return ", ".join(" to ".join(span) for span in spans)
