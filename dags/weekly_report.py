@@ -16,7 +16,9 @@ with DAG(
     description="Write the weekly report",
     # The interval is the week before the run, so its first moment lies in the week that is reported. A start on
     # another day waits for Monday; a Monday missed while Airflow was down is made up for.
-    schedule=CronTriggerTimetable("0 7 * * 1", timezone=TIME_ZONE, interval=timedelta(weeks=1)),
+    schedule=CronTriggerTimetable(
+        "0 7 * * 1", timezone=TIME_ZONE, interval=timedelta(weeks=1), run_immediately=timedelta()
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,

@@ -248,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _say(f"port {asked.port} is busy: port {stack.port} is used")
             _say(f"Airflow runs at {stack.url}   user: {USER}   password: {stack.api.password}")
             _say(
-                f"Drop files into {stack.settings.inbox}/<feed>/<source>/; it looks every five minutes. Ctrl-C ends."
+                f"Drop files into {stack.settings.inbox}/<feed>/<source>/; looked at every five minutes. Ctrl-C ends."
             )
             stack.watch()
     except KeyboardInterrupt:
