@@ -57,11 +57,6 @@ def write_law(con: duckdb.DuckDBPyConnection) -> None:
                     [rule.name, part, spec["must_be"], entry["value"], spec["unit"], entry["in_force_from"], until,
                      entry["source"]],
                 )  # fmt: skip
-        for name, parameter in rule.parameters.items():
-            con.execute(
-                "INSERT INTO policy.parameter VALUES (?, ?, ?, ?, ?)",
-                [rule.name, name, parameter["value"], parameter["unit"], parameter["source"]],
-            )
         for name, table_spec in rule.tables.items():
             columns = ", ".join(f"{column} {sql_type}" for column, sql_type in table_spec["columns"].items())
             table = f"policy.{rule.name}_{name}"
@@ -69,6 +64,16 @@ def write_law(con: duckdb.DuckDBPyConnection) -> None:
             marks = ", ".join("?" for _ in table_spec["columns"])
             con.executemany(f"INSERT INTO {table} VALUES ({marks})", table_spec["rows"])
             comment(con, table, f"{rule.title['en']}: {name}", table_spec["text"])
+    for rule_name, name, parameter in policy.parameters():
+        con.execute(
+            "INSERT INTO policy.parameter VALUES (?, ?, ?, ?, ?)",
+            [rule_name, name, parameter["value"], parameter["unit"], parameter["source"]],
+        )
+    for name, condition in policy.level_conditions():
+        con.execute(
+            "INSERT INTO policy.threshold VALUES (?, ?, ?, ?, ?, NULL, NULL, ?)",
+            [name, *(condition[key] for key in ("measure", "must_be", "value", "unit", "source"))],
+        )
     for table in policy.LAW_TABLES:
         _comment(con, table)
 

@@ -87,7 +87,8 @@ def _outcome_select(contract: Contract) -> str:
 
     A group is the rows of one key. Within it, equal rows after the first are duplicates. Rows that are the same
     thing (equal identity, within `identity_hours` of each other) but differ are versions: those of the latest
-    file stand, the others are superseded. Without a whole key a row can only be a duplicate of its equal.
+    file stand, the others are superseded. A feed without identity has one row a key: there the last line of the
+    latest file stands. Without a whole key a row can only be a duplicate of its equal.
     """
     raw = f"raw.{contract.feed}"
     own = [f'"{name}"' for name in contract.columns]
@@ -98,6 +99,7 @@ def _outcome_select(contract: Contract) -> str:
     has_key = f'"{contract.key[-1]}" IS NOT NULL' if contract.has_number_period else "true"
     time = f'"{contract.period}"' if contract.period and identity else "NULL::TIMESTAMPTZ"
     void = f'coalesce("{contract.void_column}", false)' if contract.void_column else "false"
+    version = "load_no" if identity else "(load_no, line)"
     facts = (
         f"{has_key} AS has_key, hash({', '.join(key)}) AS key_hash,"
         f" CASE WHEN {has_key} THEN hash({', '.join(same)}) ELSE hash({', '.join(own)}) END AS same_hash,"
@@ -130,12 +132,13 @@ def _outcome_select(contract: Contract) -> str:
             ) AS cluster_no FROM gap
         ),
         newest AS (
-            SELECT *, max(load_no) OVER (PARTITION BY key_hash, identity_hash, cluster_no) AS newest_load_no
-            FROM clustered
+            SELECT *, {version} < max({version}) OVER (
+                PARTITION BY key_hash, identity_hash, cluster_no
+            ) AS has_newer FROM clustered
         )
         SELECT load_no, line, raw_row, key_hash, identity_hash, cluster_no, has_key,
             CASE
-                WHEN has_key AND load_no < newest_load_no THEN 'superseded'
+                WHEN has_key AND has_newer THEN 'superseded'
                 WHEN is_void THEN 'voided'
                 ELSE 'accepted'
             END AS outcome
@@ -213,6 +216,20 @@ def _write_questions(con: duckdb.DuckDBPyConnection, contract: Contract, files: 
             if row := by_number.get(file.sha256):
                 file.questions.append({"kind": "number_reused", "subject": "ticket_no", "row_count": row[2]})
                 asked.append((file.source, "number_reused", "ticket_no", row[2], file.sha256))
+    else:
+        repeated = con.execute(
+            "SELECT snapshot_sha256, count(*) FROM judged JOIN incoming USING (load_no, line)"
+            " WHERE judged.outcome = 'superseded' AND judged.raw_row IS NULL AND key_hash IN ("
+            "   SELECT key_hash FROM judged AS twin WHERE twin.load_no = judged.load_no AND twin.line > judged.line"
+            " ) GROUP BY 1"
+        ).fetchall()
+        counts = dict(repeated)
+        for file in files:
+            if file.sha256 in counts:
+                subject = "+".join(contract.key)
+                question = {"kind": "key_repeated", "subject": subject, "row_count": counts[file.sha256]}
+                file.questions.append(question)
+                asked.append((file.source, *question.values(), file.sha256))
     for source, kind, subject, row_count, sha256 in asked:
         name = [contract.feed, source, kind, subject]
         con.execute(

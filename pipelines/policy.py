@@ -60,7 +60,6 @@ class Rule:
     clause: str
     subject_kind: str
     parts: Mapping[str, Mapping[str, Any]]
-    parameters: Mapping[str, Mapping[str, Any]]
     tables: Mapping[str, Mapping[str, Any]]
     who: tuple[str, ...]
     action: Mapping[str, str]
@@ -99,12 +98,27 @@ def rules(folder: Path = POLICY) -> dict[str, Rule]:
             clause=raw["clause"],
             subject_kind=raw["subject_kind"],
             parts=raw["parts"],
-            parameters=raw.get("parameters", {}),
             tables=raw.get("tables", {}),
             who=tuple(raw["who"]),
             action=raw["action"],
         )
     return found
+
+
+def parameters(folder: Path = POLICY) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (rule, name, figure) of all other figures that rules state."""
+    return [
+        (raw["rule"], name, spec) for raw in _rule_files(folder) for name, spec in raw.get("parameters", {}).items()
+    ]
+
+
+def _rule_files(folder: Path) -> list[dict[str, Any]]:
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/rule.yaml"))]
+
+
+def level_conditions(folder: Path = POLICY) -> list[tuple[str, dict[str, Any]]]:
+    """Return (rule, condition) of what a week must satisfy before a level rule judges it."""
+    return [(raw["rule"], condition) for raw in _rule_files(folder) for condition in raw.get("conditions", [])]
 
 
 def documents(folder: Path = POLICY) -> dict[str, dict[str, Any]]:

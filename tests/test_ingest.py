@@ -210,6 +210,15 @@ def test_same_number_a_day_later_is_another_ticket(home: Settings, tmp_path: Pat
     assert query(home, "SELECT count(*) FROM raw.weighbridge_ticket WHERE outcome = 'accepted'") == [(21,)]
 
 
+def test_a_project_twice_in_one_file_is_one_row_and_a_question(home: Settings, tmp_path: Path) -> None:
+    rows = ["项目代码,项目名称,备案日期", "1,甲,2024-01-01", "2,乙,2024-01-01", "1,甲二,2024-01-02"]
+    result = ingest.ingest(home, "capacity_filing", [write(tmp_path, rows)])
+    assert (result.total("accepted"), result.total("superseded")) == (2, 1)
+    assert [question["kind"] for question in result.files[0]["questions"]] == ["key_repeated"]
+    kept = query(home, "SELECT project_name FROM raw.capacity_filing WHERE outcome = 'accepted' ORDER BY 1")
+    assert kept == [("乙",), ("甲二",)]
+
+
 def test_numbers_that_restart_daily_do_not_meet(home: Settings, tmp_path: Path) -> None:
     day_one = write(tmp_path, lines(20), "one.csv", "gb18030")
     day_two = write(tmp_path, [HEADER, *[ticket(n, at=f"2026-05-26 07:{n:02d}:00", gross="46000", net="31000")

@@ -14,16 +14,16 @@ columns:
   dispatch_t: net mass of the releases, t
 */
 SELECT
-    release.county_code,
+    weighing.county_code,
     region.county_name,
-    release.week_start,
-    release.product_id,
-    release.product_name,
-    release.source_class,
+    weighing.week_start,
+    weighing.product_id,
+    weighing.product_name,
+    weighing.source_class,
     count(*) AS release_count,
-    sum(release.net_t)::DECIMAL(18, 3) AS dispatch_t
-FROM mart.release AS release
-LEFT JOIN reference.region AS region ON release.county_code = region.county_code
-WHERE NOT release.is_reweighed
+    sum(weighing.net_t)::DECIMAL(18, 3) AS dispatch_t
+FROM mart.release AS weighing
+LEFT JOIN reference.region AS region ON weighing.county_code = region.county_code
+WHERE NOT weighing.is_reweighed
 GROUP BY ALL
-ORDER BY release.week_start, release.county_code, release.product_name
+ORDER BY weighing.week_start, weighing.county_code, weighing.product_name

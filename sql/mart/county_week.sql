@@ -10,7 +10,7 @@ columns:
   iso_week: ISO week, as 2026-W47
   dispatch_t: net mass of the releases, t
   dispatch_week_before_t: the same of the week before, t
-  dispatch_change_share: change on the week before; NULL where either week is incomplete (below 80 %)
+  dispatch_change_share: change on the week before; NULL where either week is incomplete by rule supply_level
   release_count: releases
   site_count: sites that are expected to report or did
   active_site_count: sites with a load-out in the last 28 days
@@ -79,7 +79,7 @@ firm AS (
         FROM placed
         GROUP BY ALL
         HAVING sum(dispatch_t) > 0
-    )
+    ) AS firm_week
     GROUP BY place_code, week_start
 ),
 
@@ -119,12 +119,13 @@ SELECT
     compared.week_start,
     compared.iso_week,
     compared.dispatch_t::DECIMAL(18, 3) AS dispatch_t,
-    CASE WHEN compared.has_week_before THEN compared.dispatch_week_before_t END::DECIMAL(18, 3) AS dispatch_week_before_t,
+    CASE WHEN compared.has_week_before THEN compared.dispatch_week_before_t END::DECIMAL(18, 3)
+        AS dispatch_week_before_t,
     CASE
         WHEN
             compared.has_week_before
-            AND compared.completeness_share >= 0.8
-            AND compared.completeness_before_share >= 0.8
+            AND compared.completeness_share >= complete.value
+            AND compared.completeness_before_share >= complete.value
             THEN compared.dispatch_t / nullif(compared.dispatch_week_before_t, 0) - 1
     END::DECIMAL(12, 6) AS dispatch_change_share,
     compared.release_count,
@@ -133,7 +134,8 @@ SELECT
     compared.operating_site_count,
     (compared.operating_site_count / nullif(compared.active_site_count, 0))::DECIMAL(7, 6) AS operating_rate_share,
     compared.filed_capacity_t,
-    (compared.capacity_dispatch_t * 365 / 7 / nullif(compared.filed_capacity_t, 0))::DECIMAL(12, 6) AS utilisation_share,
+    (compared.capacity_dispatch_t * 365 / 7 / nullif(compared.filed_capacity_t, 0))::DECIMAL(12, 6)
+        AS utilisation_share,
     compared.expected_day_count,
     compared.seen_day_count,
     compared.completeness_share::DECIMAL(7, 6) AS completeness_share,
@@ -143,4 +145,5 @@ SELECT
 FROM compared
 INNER JOIN reference.region AS region ON compared.place_code = region.county_code
 LEFT JOIN firm ON compared.place_code = firm.place_code AND compared.week_start = firm.week_start
+LEFT JOIN policy.threshold AS complete ON complete.rule = 'supply_level' AND complete.part = 'completeness_share'
 ORDER BY compared.week_start, compared.place_code

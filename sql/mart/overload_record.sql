@@ -46,22 +46,22 @@ WITH judged AS (
 )
 
 SELECT
-    release.ticket_id AS record_id,
-    release.ticket_no,
-    release.site_id,
-    release.site_name,
-    release.firm_name,
-    release.is_registered_site,
-    release.county_code,
-    release.weighed_at,
-    release.weighed_on,
-    release.week_start,
-    release.plate,
-    release.product_name,
-    release.axle_count,
-    release.body,
-    release.drive_axle_count,
-    release.gross_kg,
+    weighing.ticket_id AS record_id,
+    weighing.ticket_no,
+    weighing.site_id,
+    weighing.site_name,
+    weighing.firm_name,
+    weighing.is_registered_site,
+    weighing.county_code,
+    weighing.weighed_at,
+    weighing.weighed_on,
+    weighing.week_start,
+    weighing.plate,
+    weighing.product_name,
+    weighing.axle_count,
+    weighing.body,
+    weighing.drive_axle_count,
+    weighing.gross_kg,
     judged.limit_kg,
     CASE
         WHEN judged.is_layout_unlisted THEN 'unlisted_layout'
@@ -70,19 +70,19 @@ SELECT
     END AS limit_basis,
     judged.limit_low_kg,
     judged.limit_high_kg,
-    release.gross_kg - judged.limit_kg AS over_kg,
+    weighing.gross_kg - judged.limit_kg AS over_kg,
     judged.over_rate,
     over_band.band,
     judged.verdict,
     judged.reason_code,
     CASE WHEN judged.verdict = 'undetermined' THEN judged.missing_field END AS missing_field,
-    release.is_direction_assumed,
-    release.is_above_scale_max,
-    release.source,
-    release.snapshot_sha256,
-    release.line
+    weighing.is_direction_assumed,
+    weighing.is_above_scale_max,
+    weighing.source,
+    weighing.snapshot_sha256,
+    weighing.line
 FROM judged
-INNER JOIN mart.release AS release ON judged.subject_id = release.ticket_id
+INNER JOIN mart.release AS weighing ON judged.subject_id = weighing.ticket_id
 LEFT JOIN policy.axle_limit_over_band AS over_band
     ON judged.over_rate >= over_band.over_rate_from AND judged.over_rate < over_band.over_rate_below
-ORDER BY release.weighed_at, release.ticket_id
+ORDER BY weighing.weighed_at, weighing.ticket_id

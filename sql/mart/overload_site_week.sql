@@ -16,9 +16,9 @@ columns:
   over_t: mass over the limit, t, a lower bound
 */
 SELECT
-    release.site_id,
-    release.county_code,
-    release.week_start,
+    weighing.site_id,
+    weighing.county_code,
+    weighing.week_start,
     count(*) AS release_count,
     count(*) FILTER (judged.verdict IN ('met', 'breached')) AS determinable_count,
     count(*) FILTER (judged.verdict = 'breached') AS breached_count,
@@ -30,6 +30,6 @@ SELECT
     (count(*) FILTER (judged.verdict = 'undetermined') / count(*))::DECIMAL(7, 6) AS undetermined_share,
     coalesce(sum(judged.value_low) FILTER (judged.verdict = 'breached') / 1000, 0)::DECIMAL(18, 3) AS over_t
 FROM policy.axle_limit AS judged
-INNER JOIN mart.release AS release ON judged.subject_id = release.ticket_id
+INNER JOIN mart.release AS weighing ON judged.subject_id = weighing.ticket_id
 GROUP BY ALL
-ORDER BY release.week_start, release.site_id
+ORDER BY weighing.week_start, weighing.site_id

@@ -60,15 +60,15 @@ reweighed AS (
         ON
             heavy.site_id = light.site_id
             AND heavy.plate = light.plate
-            AND light.weighed_at > heavy.weighed_at
+            AND heavy.weighed_at < light.weighed_at
     CROSS JOIN reweigh_window
     CROSS JOIN reweigh_drop
     WHERE
         light.weighed_at <= heavy.weighed_at + reweigh_window.length
         AND light.gross_kg <= heavy.gross_kg - reweigh_drop.drop_kg
         -- A new tare means that the truck came back empty: another load.
-        AND coalesce(light.first_weighed_at <= heavy.weighed_at, true)
-        AND coalesce(light.tare_kg = heavy.tare_kg, true)
+        AND coalesce(light.first_weighed_at <= heavy.weighed_at, TRUE)
+        AND coalesce(light.tare_kg = heavy.tare_kg, TRUE)
     GROUP BY heavy.ticket_id
 )
 

@@ -46,7 +46,7 @@ site AS (
         site_id,
         site_name,
         firm_name,
-        true AS is_registered_site,
+        TRUE AS is_registered_site,
         county_code,
         entity_kind,
         filed_capacity_t,
@@ -57,7 +57,7 @@ site AS (
         site_id,
         site_id AS site_name,
         NULL AS firm_name,
-        false AS is_registered_site,
+        FALSE AS is_registered_site,
         NULL AS county_code,
         NULL AS entity_kind,
         NULL AS filed_capacity_t,
@@ -123,7 +123,8 @@ SELECT
     (expected.seen_day_count / nullif(expected.expected_day_count, 0))::DECIMAL(7, 6) AS completeness_share,
     week.is_holiday_week,
     site.filed_capacity_t,
-    (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(12, 6) AS utilisation_share,
+    (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(12, 6)
+        AS utilisation_share,
     expected.last_weighed_at
 FROM expected
 INNER JOIN site ON expected.site_id = site.site_id

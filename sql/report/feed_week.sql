@@ -28,7 +28,7 @@ WITH sent AS (
         max(account.last_period_on) AS last_on
     FROM report.week AS week
     INNER JOIN meta.load_account AS account
-        ON coalesce(week.week_end_on >= account.last_period_on, true)
+        ON coalesce(week.week_end_on >= account.last_period_on, TRUE)
     GROUP BY ALL
 )
 

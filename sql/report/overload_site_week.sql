@@ -48,7 +48,7 @@ SELECT
     site.site_id,
     coalesce(site_week.site_name, site.site_id) AS site_name,
     site_week.firm_name,
-    coalesce(site_week.is_registered_site, false) AS is_registered_site,
+    coalesce(site_week.is_registered_site, FALSE) AS is_registered_site,
     site.county_code,
     region.county_name,
     site.release_count,

@@ -44,7 +44,7 @@ SELECT
     placed.week_start,
     placed.place_code AS county_code,
     region.county_name,
-    coalesce(region.kind = 'city', false) AS is_city,
+    coalesce(region.kind = 'city', FALSE) AS is_city,
     sum(placed.release_count)::BIGINT AS release_count,
     sum(placed.determinable_count)::BIGINT AS determinable_count,
     sum(placed.breached_count)::BIGINT AS breached_count,

@@ -56,9 +56,10 @@ SELECT
     filing.waste_capacity_t,
     CASE
         WHEN coalesce(filing.own_mine_capacity_t, filing.purchased_capacity_t, filing.waste_capacity_t) IS NOT NULL
-            THEN coalesce(filing.own_mine_capacity_t, 0)
-            + coalesce(filing.purchased_capacity_t, 0)
-            + coalesce(filing.waste_capacity_t, 0)
+            THEN
+                coalesce(filing.own_mine_capacity_t, 0)
+                + coalesce(filing.purchased_capacity_t, 0)
+                + coalesce(filing.waste_capacity_t, 0)
     END::DECIMAL(18, 3) AS filed_capacity_t,
     (filing.own_mine_capacity_t IS NULL)::INTEGER
     + (filing.purchased_capacity_t IS NULL)::INTEGER
@@ -69,13 +70,13 @@ SELECT
     filing.planned_haul_t,
     filing.planned_rail_t,
     filing.record_approved_on,
-    coalesce(filing.record_approved_on_is_none, false) AS record_approved_on_is_none,
+    coalesce(filing.record_approved_on_is_none, FALSE) AS record_approved_on_is_none,
     filing.land_approved_on,
-    coalesce(filing.land_approved_on_is_none, false) AS land_approved_on_is_none,
+    coalesce(filing.land_approved_on_is_none, FALSE) AS land_approved_on_is_none,
     filing.plan_approved_on,
-    coalesce(filing.plan_approved_on_is_none, false) AS plan_approved_on_is_none,
+    coalesce(filing.plan_approved_on_is_none, FALSE) AS plan_approved_on_is_none,
     filing.eia_approved_on,
-    coalesce(filing.eia_approved_on_is_none, false) AS eia_approved_on_is_none,
+    coalesce(filing.eia_approved_on_is_none, FALSE) AS eia_approved_on_is_none,
     filing.construction_start_on,
     filing.is_ultra_low_emission,
     filing.snapshot_sha256,

@@ -48,10 +48,11 @@ layout_limit AS (
     FROM layout
     LEFT JOIN policy.axle_limit_gross_limit AS gross_limit
         ON
-            coalesce(layout.axle_count BETWEEN gross_limit.axle_count_from AND gross_limit.axle_count_to, true)
-            AND coalesce(layout.body = gross_limit.body, true)
+            coalesce(layout.axle_count BETWEEN gross_limit.axle_count_from AND gross_limit.axle_count_to, TRUE)
+            AND coalesce(layout.body = gross_limit.body, TRUE)
             AND coalesce(
-                layout.drive_axle_count BETWEEN gross_limit.drive_axle_count_from AND gross_limit.drive_axle_count_to, true
+                layout.drive_axle_count BETWEEN gross_limit.drive_axle_count_from AND gross_limit.drive_axle_count_to,
+                TRUE
             )
     GROUP BY layout.axle_count, layout.body, layout.drive_axle_count
 ),

@@ -38,7 +38,11 @@ part AS (
         'own_mine' AS part,
         own_mine_capacity_t AS measured,
         own_mine_basis_t AS base,
-        CASE WHEN own_mine_capacity_t = 0 OR (own_mine_capacity_t IS NULL AND filed_capacity_t IS NOT NULL) THEN 'out_of_scope' END
+        CASE
+            WHEN
+                own_mine_capacity_t = 0 OR (own_mine_capacity_t IS NULL AND filed_capacity_t IS NOT NULL)
+                THEN 'out_of_scope'
+        END
             AS exempt_reason,
         CASE
             WHEN filed_capacity_t IS NULL THEN 'capacity_blank'
@@ -52,7 +56,11 @@ part AS (
         'usable_years' AS part,
         usable_resource_t AS measured,
         without_own_mine_t AS base,
-        CASE WHEN without_own_mine_t = 0 OR (without_own_mine_t IS NULL AND filed_capacity_t IS NOT NULL) THEN 'out_of_scope' END
+        CASE
+            WHEN
+                without_own_mine_t = 0 OR (without_own_mine_t IS NULL AND filed_capacity_t IS NOT NULL)
+                THEN 'out_of_scope'
+        END
             AS exempt_reason,
         CASE
             WHEN filed_capacity_t IS NULL THEN 'capacity_blank'
@@ -66,7 +74,11 @@ part AS (
         'declaration' AS part,
         1 AS measured,
         1 AS base,
-        CASE WHEN without_own_mine_t = 0 OR (without_own_mine_t IS NULL AND filed_capacity_t IS NOT NULL) THEN 'out_of_scope' END
+        CASE
+            WHEN
+                without_own_mine_t = 0 OR (without_own_mine_t IS NULL AND filed_capacity_t IS NOT NULL)
+                THEN 'out_of_scope'
+        END
             AS exempt_reason,
         CASE
             WHEN filed_capacity_t IS NULL THEN 'capacity_blank'

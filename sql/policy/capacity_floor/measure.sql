@@ -47,7 +47,8 @@ SELECT
     END AS undetermined_reason,
     NULL::VARCHAR AS breached_reason,
     CASE
-        WHEN own_mine_basis = 'stripped_waste_rock' AND own_mine_capacity_t > 0 AND coalesce(purchased_capacity_t, 0) = 0
+        WHEN
+            own_mine_basis = 'stripped_waste_rock' AND own_mine_capacity_t > 0 AND coalesce(purchased_capacity_t, 0) = 0
             THEN 'own_mine_on_waste_rock'
         WHEN waste_capacity_t > 0 THEN 'mixed_with_waste'
     END AS doubt_reason,

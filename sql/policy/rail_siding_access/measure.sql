@@ -27,7 +27,7 @@ columns:
 WITH listed AS (
     SELECT
         site.*,
-        coalesce(site.annual_haul_t >= haul_floor.value, false) AS is_member
+        coalesce(site.annual_haul_t >= haul_floor.value, FALSE) AS is_member
     FROM staging.site AS site
     CROSS JOIN policy.parameter AS haul_floor
     WHERE
