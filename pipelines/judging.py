@@ -45,8 +45,8 @@ def write_law(con: duckdb.DuckDBPyConnection) -> None:
         "CREATE OR REPLACE TABLE policy.document (document_id VARCHAR, title VARCHAR, number VARCHAR, issued_on DATE,"
         " in_force_from DATE, valid_until DATE, checked_on DATE, confidence VARCHAR)"
     )
-    for document_id, spec in policy.documents().items():
-        con.execute("INSERT INTO policy.document VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [document_id, *spec.values()])
+    for document_id, document in policy.documents().items():
+        con.execute("INSERT INTO policy.document VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [document_id, *document.values()])
     for rule in policy.rules().values():
         for part, spec in rule.parts.items():
             dated = sorted(spec["thresholds"], key=lambda entry: entry["in_force_from"] or dt.date.min)

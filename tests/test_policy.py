@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import judging, models, policy, warehouse
+from pipelines import judging, models, policy, prices, warehouse
 
 SHA = "ab" * 32
 PROJECT_RULES = ("capacity_floor", "capacity_basis", "approvals_before_start", "rail_share")
@@ -115,6 +115,7 @@ def overload_records() -> dict[str, tuple[Any, ...]]:
                 "plate": f"豫Q{number:05d}", "weighed_at": start + dt.timedelta(minutes=minute), **given_,
             }, line)  # fmt: skip
     judged(con)
+    prices.judge(con)
     models.build(con, after_judging=True)
     rows = con.execute(
         "SELECT ticket_no, verdict, limit_kg, over_kg, limit_basis, reason_code, missing_field"

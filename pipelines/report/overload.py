@@ -11,6 +11,7 @@ from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, Words
 
 SITES_SHOWN = 15
+FEW_RELEASES = 100  # under so many a rate says little: a help to the reader, no bound of a rule
 
 
 def section(facts: Facts, words: Words) -> Section:
@@ -130,7 +131,7 @@ def site_table(facts: Facts, words: Words) -> Table:
     )
     keys = ("site", "place", "breached", "determinable", "per_1000", "undetermined", "over_t", "max_over", "breached_4w")
     left = len(found) - len(rows)
-    note = words("overload.site_note", least=_few()) + (words("overload.site_rest", count=left) if left else "")
+    note = words("overload.site_note", least=FEW_RELEASES) + (words("overload.site_rest", count=left) if left else "")
     return Table(
         name="overload_sites",
         title=words("overload.site_title"),
@@ -143,8 +144,3 @@ def site_table(facts: Facts, words: Words) -> Table:
         foot=fact.foot(words, facts.week.ticket_through, "weighbridge_ticket", note),
         empty=words("overload.no_site"),
     )
-
-
-def _few() -> int:
-    """Releases under which a site's rate says little; a matter of reading, not of policy."""
-    return 100

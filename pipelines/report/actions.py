@@ -1,0 +1,159 @@
+"""What needs action and which bureaus act: wording and bureaus come from the rules and contracts, never from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines import levels, policy
+from pipelines.report import facts as fact
+from pipelines.report import health, prices, projects
+from pipelines.report.blocks import Cell, Column, Row, Table
+from pipelines.report.facts import Facts
+from pipelines.report.words import Words
+
+PRICE_FROM = "黄"  # the lowest level whose action is more than to watch
+PLAN_FROM = "橙"  # from here on the emergency-plan clause speaks too
+MOST = 4
+
+
+def table(facts: Facts, words: Words) -> Table:
+    """Return what needs action, most pressing first: prices, supply, projects, cohort, overloads, feeds."""
+    rows = (
+        *_prices(facts, words),
+        *_supply(facts, words),
+        *_projects(facts, words),
+        *_cohort(facts, words),
+        *_overloads(facts, words),
+        *_feeds(facts, words),
+    )
+    keys = ("matter", "object", "advice", "who", "basis")
+    return Table(
+        name="actions",
+        title=words("action.title"),
+        columns=tuple(Column(words(f"column.{key}")) for key in keys),
+        rows=rows,
+        query=facts.verdicts,
+        foot=words("action.note"),
+        empty=words("action.none"),
+    )
+
+
+def _line(matter: str, style: str, names: str, advice: str, who: str, basis: str) -> tuple[Cell, ...]:
+    return (Cell(matter, style), Cell(names), Cell(advice), Cell(who), Cell(basis, "muted"))
+
+
+def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    rule = levels.load("price_level")
+    running = [row for row in facts.episodes.rows if row["event"] != "closed" and fact.rank(row["level"]) >= fact.rank(PRICE_FROM)]
+    groups: dict[tuple[int, str], list[Row]] = {}
+    for row in prices.ordered(running):
+        groups.setdefault((-fact.rank(row["level"]), row["product_id"]), []).append(row)
+    for _, rows in sorted(groups.items()):
+        level = rows[0]["level"]
+        is_plan = fact.rank(level) >= fact.rank(PLAN_FROM)
+        clauses = rule.raw["clauses"] if is_plan else rule.raw["clauses"][:1]
+        names = words.listed((prices.series_name(row, words) for row in rows), most=MOST)
+        yield _line(
+            words("action.price", level=words.level(level)),
+            f"light {fact.level_style(level)}",
+            names,
+            rule.action[level][words.language],
+            words("action.clause_break").join(_clause_who(clause, words) for clause in clauses),
+            words.listed(projects.clause(rule.document, clause["clause"], words) for clause in clauses),
+        )
+
+
+def _clause_who(clause: Any, words: Words) -> str:
+    return words.listed(clause["who"]) + (words("word.and_others") if clause["is_open_list"] else "")
+
+
+def _supply(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    rule = levels.load("supply_level")
+    hit = [row for row in facts.supply.rows if not row["is_city"] and fact.rank(row["level"]) > 0]
+    for level in sorted({row["level"] for row in hit}, key=fact.rank, reverse=True):
+        names = words.listed(words.place(row["county_code"], row["county_name"]) for row in hit if row["level"] == level)
+        clause = rule.raw["clauses"][0]
+        yield _line(
+            words("action.supply", level=words.level(level)),
+            f"light {fact.level_style(level)}",
+            names,
+            words("action.supply_advice"),
+            _clause_who(clause, words),
+            projects.clause(rule.document, clause["clause"], words),
+        )
+
+
+def _projects(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    found = [row for row in facts.verdicts.rows if row["outcome"] == "breached"]
+    rules = sorted({(row["kind"] != "law", row["rule"]) for row in found})
+    for is_other, name in rules:
+        rule = policy.rules()[name]
+        rows = [row for row in found if row["rule"] == name]
+        names = words.listed((str(row["subject_name"] or row["subject_id"]) for row in rows), most=MOST)
+        yield _line(
+            words("action.unmet" if is_other else "action.breached", rule=rule.title[words.language], count=len(rows)),
+            "tag breached-management" if is_other else "tag breached",
+            names,
+            rule.action[words.language],
+            words.listed(rule.who),
+            words("action.management_basis" if is_other else "action.law_basis",
+                  clause=projects.clause(rule.document, rule.clause, words)),
+        )  # fmt: skip
+
+
+def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    rule = policy.rules()[projects.COHORT]
+    short = [row for row in facts.cohort.rows if row["verdict"] == "breached"]
+    if short:
+        names = words.listed(
+            words("action.cohort_place", place=words.place(row["place_code"], row["place_name"]), more=row["more_needed"],
+                  names=projects.with_siding_words(row["other_members"], words))
+            for row in sorted(short, key=lambda row: (not row["is_city"], row["place_code"]))
+        )  # fmt: skip
+        yield _line(
+            words("action.cohort", rule=rule.title[words.language]),
+            "tag breached",
+            names,
+            rule.action[words.language],
+            words.listed(rule.who),
+            projects.clause(rule.document, rule.clause, words),
+        )
+
+
+def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    city = facts.city_overload
+    if city and city["breached_count"]:
+        rule = policy.rules()["axle_limit"]
+        sites = sorted(facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"]))
+        names = words.listed(
+            (words("action.site", site=row["site_name"], count=row["breached_count"]) for row in sites), most=MOST
+        )
+        yield _line(
+            words("action.overload", count=words.number(city["breached_count"])),
+            "tag lead",
+            names,
+            rule.action[words.language],
+            words.listed(rule.who),
+            projects.clause(rule.document, rule.clause, words),
+        )
+
+
+def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
+    for feed, source, contract in health.silent(facts):
+        name = words.name("feed", feed) + (f"/{source}" if source else "")
+        yield _line(words("action.silent"), "tag data", name, words("action.silent_advice"), contract.who_fixes,
+                    words("action.contract"))  # fmt: skip
+    low = health.incomplete_counties(facts)
+    if low:
+        names = words.listed(
+            f"{words.place(row['county_code'], row['county_name'])} {words.percent(row['completeness_share'], 0)}" for row in low
+        )
+        yield _line(words("action.incomplete"), "tag data", names, words("action.incomplete_advice"), _who_fixes_tickets(),
+                    words("action.contract"))  # fmt: skip
+
+
+def _who_fixes_tickets() -> str:
+    from pipelines import catalog
+
+    return catalog.contracts()["weighbridge_ticket"].who_fixes

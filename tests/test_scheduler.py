@@ -1,0 +1,171 @@
+"""The real thing: what `make airflow` starts, a dropped file that comes out as a report, and who may connect."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import psutil
+import pytest
+
+from pipelines import run, simulate
+from pipelines.settings import ROOT, Settings
+from pipelines.stack_api import Api
+
+LOOPBACK = {"127.0.0.1", "::1"}
+LOGIN = re.compile(r"runs at http://127\.0\.0\.1:(\d+) +user: (\S+) +password: (\S+)")
+PATIENCE_SECONDS = 150.0  # far more than it takes; a loaded machine is not a failure
+
+
+class Person:
+    """Someone who starts the command in a terminal, reads what it prints, and presses Ctrl-C."""
+
+    def __init__(self, home: Path) -> None:
+        self.output = home / "terminal.txt"
+        self.seen: dict[int, psutil.Process] = {}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "SANDWATCH"))
+        }
+        with self.output.open("wb") as output:
+            self.command = subprocess.Popen(  # our own interpreter and module
+                [sys.executable, "-m", "pipelines.stack", "--port", "0"],
+                cwd=ROOT,
+                env={**environment, "SANDWATCH_HOME": str(home)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def reads(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def listening(self) -> set[tuple[str, int]]:
+        """Addresses on which any process of the command listens; all its processes are remembered."""
+        addresses = set()
+        parent = psutil.Process(self.command.pid)
+        for process in (parent, *parent.children(recursive=True)):
+            self.seen[process.pid] = process
+            try:
+                connections = process.net_connections("inet")
+            except psutil.NoSuchProcess:
+                continue
+            addresses |= {
+                (item.laddr.ip, item.laddr.port) for item in connections if item.status == psutil.CONN_LISTEN
+            }
+        return addresses
+
+    def press_ctrl_c(self) -> int:
+        self.command.send_signal(signal.SIGINT)
+        return self.command.wait(60)
+
+    def still_running(self) -> list[str]:
+        return [
+            process.name() for process in self.seen.values() if process.is_running() and process.status() != "zombie"
+        ]
+
+    def clean_up(self) -> None:
+        if self.command.poll() is None:
+            self.listening()
+            self.command.terminate()
+            try:
+                self.command.wait(60)
+            except subprocess.TimeoutExpired:
+                self.command.kill()
+        for process in self.seen.values():
+            if process.is_running():
+                process.kill()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, actor="test")
+
+
+@pytest.fixture
+def person(settings: Settings) -> Iterator[Person]:
+    """The command, started on a city whose last file of tickets has not come yet; all else is loaded."""
+    city = simulate.write_city(settings.inbox, settings.home / "truth", scale=0.05, weeks=8)
+    assert city.last_week == "2026-W47"
+    settings.inbox.joinpath(LAST).rename(settings.home / "late.csv")
+    starting = Person(settings.home)
+    try:
+        run.ingest_inbox(settings)
+        yield starting
+    finally:
+        starting.clean_up()
+
+
+LAST = "weighbridge_ticket/weighsoft/weighsoft_2026-W47.csv"
+
+
+def test_a_dropped_file_comes_out_as_a_report_and_only_the_loopback_listens(
+    person: Person, settings: Settings
+) -> None:
+    addresses: set[tuple[str, int]] = set()
+
+    def wait_for(what: str, probe: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            assert person.command.poll() is None, person.reads()
+            addresses.update(person.listening())
+            if found := probe():
+                return found
+            time.sleep(0.3)
+        pytest.fail(f"{what}: not within {PATIENCE_SECONDS:.0f} s\n{person.reads()}")
+
+    login = wait_for("the login is printed", lambda: LOGIN.search(person.reads()))
+    api = Api(int(login[1]), login[2], login[3])
+
+    def runs(dag_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = api.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+        assert not [one for one in found if one["state"] == "failed"], settings.logs
+        return found
+
+    def has_ended_well(dag_id: str, run_id: str = "") -> bool:
+        return any(one["state"] == "success" and run_id in one["dag_run_id"] for one in runs(dag_id))
+
+    assert httpx.get(f"http://127.0.0.1:{api.port}/api/v2/dags", trust_env=False).status_code == 401
+    assert api.call("GET", "/importErrors")["import_errors"] == []
+    assert {dag["dag_id"]: dag["is_paused"] for dag in api.call("GET", "/dags")["dags"]} == dict.fromkeys(
+        [*(f"ingest_{path.stem}" for path in (ROOT / "expectations/raw").glob("*.yaml")), "build", "alert", "weekly_report"],
+        False,
+    )  # fmt: skip
+    assert api.call("GET", "/pools/warehouse")["slots"] == 1
+    assert runs("build") == []  # what lies there is loaded already: nothing to build for
+
+    (settings.home / "late.csv").rename(settings.inbox / LAST)
+    api.trigger("ingest_weighbridge_ticket")
+    wait_for("the load is built and published", lambda: has_ended_well("build"))
+    with duckdb.connect(str((settings.editions / "regulator.duckdb").resolve()), read_only=True) as con:
+        late = con.execute(
+            "SELECT count(*) FROM staging.weighbridge_ticket JOIN meta.load_account USING (snapshot_sha256)"
+            " WHERE file_name = 'weighsoft_2026-W47.csv'"
+        ).fetchone()
+    assert late is not None
+    assert late[0] > 100
+    wait_for("the publication is followed by the alerts", lambda: has_ended_well("alert"))
+    assert len(runs("build")) == 1
+
+    if importlib.util.find_spec("pipelines.report.weekly"):
+        asked = api.trigger("weekly_report", {"week": "2026-W47"})
+        wait_for("the report is written", lambda: has_ended_well("weekly_report", asked))
+        page = settings.reports / "2026-W47" / "report.html"
+        assert page.stat().st_size > 20_000
+
+    assert {address for address, _ in addresses} <= LOOPBACK
+    assert ("127.0.0.1", api.port) in addresses
+
+    assert person.press_ctrl_c() == 0
+    assert "stopped" in person.reads()
+    assert person.still_running() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{api.port}/", trust_env=False)
