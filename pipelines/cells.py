@@ -42,8 +42,10 @@ def _typed_cell(column: Column, profile: Source) -> str:
     if column.type in ("mass_kg", "mass_t"):
         per_unit = KG_PER_UNIT if column.type == "mass_kg" else T_PER_UNIT
         unit = profile.units.get(column.name, "kg" if column.type == "mass_kg" else "t")
-        factor = "" if per_unit[unit] == "1" else f" * {per_unit[unit]}"
-        return f"try_cast({number}{factor} AS {column.sql_type})"
+        if per_unit[unit] == "1":
+            return f"try_cast({number} AS {column.sql_type})"
+        # Through a double: a decimal product overflows with an error on absurd cells, this one is rejected.
+        return f"try_cast(({number})::DOUBLE * {per_unit[unit]} AS {column.sql_type})"
     if column.type == "number":
         return f"coalesce(try_cast({cell} AS DOUBLE), try_cast(replace({plain}, ',', '') AS DOUBLE))"
     if column.type == "integer":

@@ -87,6 +87,7 @@ def test_encodings_and_line_ends_read_alike(home: Settings, tmp_path: Path, enco
     [
         (ticket(7, gross="4五000"), "not_a_number", "line 9: gross_kg = '4五000' is not a number"),
         (ticket(7, at="2026-13-05 08:00:00"), "bad_time", "line 9: weighed_at = '2026-13-05 08:00:00'"),
+        (ticket(7, gross="9" * 17), "not_a_number", f"line 9: gross_kg = '{'9' * 17}' is not a number"),
         (ticket(7, gross="-45000"), "out_of_range", "line 9: gross_kg = '-45000' is outside its range (> 0)"),
         (ticket(7, net="30021"), "arithmetic", "gross - tare differs from net by more than one division (20 kg)"),
         (ticket(7, tare="45000", net="1"), "tare_not_below_gross", "tare must be smaller than gross"),
@@ -292,6 +293,14 @@ def test_a_broken_load_leaves_nothing(home: Settings, tmp_path: Path, monkeypatc
     assert query(
         home, "SELECT (SELECT count(*) FROM raw.weighbridge_ticket), (SELECT count(*) FROM meta.reject)"
     ) == [(0, 0)]
+
+
+def test_an_absurd_number_in_another_unit_is_put_aside(home: Settings, tmp_path: Path) -> None:
+    header = "流水号,站点,类型,净重(吨),二次过磅时间"
+    rows = [header, *[f"{n},甲,出厂,30,2026-05-25 08:{n % 60:02d}:00" for n in range(100)]]
+    rows[5] = "4,甲,出厂,99999999999,2026-05-25 08:00:00"
+    account = load(home, write(tmp_path, rows), "cloud")
+    assert (account["accepted"], account["reasons"]) == (99, {"not_a_number": 1})
 
 
 def test_pounds_and_tonnes_become_kilograms(home: Settings, tmp_path: Path) -> None:
