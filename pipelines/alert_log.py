@@ -17,6 +17,7 @@ class SentLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._told: set[tuple[str, str]] = set()
+        self._heard: set[tuple[str, str]] = set()
         self._read()
 
     def _read(self) -> None:
@@ -28,11 +29,20 @@ class SentLog:
             except json.JSONDecodeError:
                 # The machine stopped while writing this line: the message counts as not sent.
                 continue
-            self._told.update((entry["channel_id"], event_id) for event_id in entry["event_ids"])
+            self._note(entry["channel_id"], entry["event_ids"])
+
+    def _note(self, channel_id: str, event_ids: Iterable[str]) -> None:
+        for event_id in event_ids:
+            self._told.add((channel_id, event_id))
+            self._heard.add((channel_id, event_id.partition("#")[0]))
 
     def has(self, channel_id: str, event_id: str) -> bool:
         """Whether the channel already took the event."""
         return (channel_id, event_id) in self._told
+
+    def has_heard_of(self, channel_id: str, episode_id: str) -> bool:
+        """Whether the channel already took any event of the episode; an event's id opens with its episode and #."""
+        return (channel_id, episode_id) in self._heard
 
     def add(self, channel_id: str, event_ids: Iterable[str], **facts: Any) -> None:
         """Write down that the channel took these events."""
@@ -44,7 +54,7 @@ class SentLog:
             file.write(line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._told.update((channel_id, event_id) for event_id in ids)
+        self._note(channel_id, ids)
 
     @staticmethod
     def _ends_line(descriptor: int, size: int) -> bool:

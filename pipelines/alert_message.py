@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipelines import levels
+from pipelines.lead_series import Kind, kind_of
 from pipelines.levels import NO_LEVEL, LevelRule, Row
 from pipelines.settings import ROOT
 
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 
 _SIGN = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
 _DETAILED = 3  # places told in full; the others take a line each, so that a wide shock stays readable
+_PLACES = {"zh": "\n波及 ", "en": "\nPlaces still under alert:"}  # the paragraph that evidence stands before
 _EVENT_ORDER = {"raised": 0, "opened": 0, "lowered": 1, "closed": 2}
 
 
 def render(
-    events: Sequence[Row], alerts: Sequence[Row], data_through: dt.date, *, language: str = "zh", message_id: str = ""
+    events: Sequence[Row],
+    alerts: Sequence[Row],
+    data_through: dt.date,
+    *,
+    others: Sequence[Row] = (),
+    language: str = "zh",
+    message_id: str = "",
 ) -> tuple[str, str]:
     """Return title (without its alarm prefix) and body of one message.
 
@@ -30,11 +38,12 @@ def render(
         events: transitions of one product, direction and week, rows of mart.price_alert_event.
         alerts: rows of mart.price_alert, for the places hit so far.
         data_through: newest date of the price data.
+        others: rows of mart.price_level_week of series that are not the lead and meet a clause, as evidence.
         language: zh or en.
         message_id: shown at the end, so that a reader can name the message.
     """
     rule = levels.load("price_level")
-    ordered = sorted(events, key=lambda event: _weight(event, rule))
+    ordered = sorted(_unbroken(events), key=lambda event: _weight(event, rule))
     lead = ordered[0]
     hit = [
         alert
@@ -60,8 +69,47 @@ def render(
         "data_through": data_through,
         "message_id": message_id,
     }
-    title, _, body = _template(language).render(facts).strip().partition("\n")
+    words = _template(language).make_module(facts)
+    title, _, body = str(words).strip().partition("\n")
+    evidence = "".join(_others_line(event, others, rule, words, language) for event in ordered[:_DETAILED])
+    if evidence:
+        body = body.replace(_PLACES[language], f"\n{evidence}{_PLACES[language]}", 1)
     return title.strip(), body.strip()
+
+
+def _unbroken(events: Sequence[Row]) -> list[Row]:
+    """Leave out the end of a series where another one goes on telling the same rise in the same week."""
+    opened = {event["area_code"] for event in events if event["event"] == "opened"}
+    return [event for event in events if event["event"] != "closed" or event["area_code"] not in opened]
+
+
+def _others_line(event: Row, others: Sequence[Row], rule: LevelRule, words: Any, language: str) -> str:
+    """The other ways the product is quoted in the area that met a clause of their own since the episode opened."""
+    opened_week = event["opened_on"] - dt.timedelta(days=event["opened_on"].weekday())
+    newest: dict[Kind, Row] = {}
+    for row in sorted(others, key=lambda row: row["week_start"]):
+        is_same = (row["area_code"], row["product_id"]) == (event["area_code"], event["product_id"])
+        if is_same and opened_week <= row["week_start"] <= event["week_start"] and kind_of(row) != kind_of(event):
+            newest[kind_of(row)] = row
+    if not newest:
+        return ""
+    told = [_other(row, rule, words, language) for _, row in sorted(newest.items(), key=str)]
+    if language == "zh":
+        return f"其他口径（仅作印证） {event['area_name']}：{'；'.join(told)}\n"
+    return f"Other quotations (evidence only), {event['area_name']}: {'; '.join(told)}\n"
+
+
+def _other(row: Row, rule: LevelRule, words: Any, language: str) -> str:
+    clause = rule.clause(row["rule"])
+    basis, points = words.basis[row["basis"]], row["collection_point_count"]
+    unit, figure = words.unit[row["unit"]], str(words.figure(row)).strip()
+    if language == "zh":
+        tax = words.tax.get(row["tax"], "含税与否未注明")
+        said = f"{clause.text['zh']} {figure}（{row['rule_level']}，采价点{points}个）"
+        return f"{basis}、{tax}（{unit}）{row['iso_week']} {said}"
+    tax = words.tax.get(row["tax"], "VAT not stated")
+    level = words.colour[row["rule_level"]]
+    return f"{basis}, {tax} ({unit}), {row['iso_week']}: {clause.text['en']} {figure} ({level}, points: {points})"
 
 
 def _weight(event: Row, rule: LevelRule) -> tuple[Any, ...]:

@@ -1,7 +1,8 @@
 """From published price transitions to messages: few, each once, none lost.
 
 Reads the regulator edition, compares with the log of what was sent, and tells every channel the newest transition
-of each episode. A dead channel keeps its messages pending until the next call. The three alarms never mix: their
+of each episode. That an episode is over is told to those who heard of it, so a first call on old data tells open
+episodes alone. A dead channel keeps its messages pending until the next call. The three alarms never mix: their
 titles open with 【价格预警】, 【数据可信】 or 【系统故障】.
 """
 
@@ -30,7 +31,10 @@ PRICE, DATA, MACHINE = "【价格预警】", "【数据可信】", "【系统故
 
 @dataclass
 class Summary:
-    """What a call did. `sent` and `pending` count messages over all channels, `suppressed` counts transitions."""
+    """What a call did. `sent` and `pending` count messages over all channels.
+
+    `suppressed` counts transitions that are no news: too old, or the end of what a channel never heard of.
+    """
 
     sent: int = 0
     pending: int = 0
@@ -58,11 +62,16 @@ def send(settings: Settings, edition: duckdb.DuckDBPyConnection | Path | None = 
     if not published.events:
         return summary
     fresh, old = _newest(published)
-    summary.suppressed = len(old)
+    unheard: set[str] = set()
     titles: dict[str, None] = {}
     with alert_log.opened(settings.alerts) as log:
         for channel in channels.of(settings):
-            wanted = [event for event in fresh if not log.has(channel.channel_id, event["event_id"])]
+            wanted = []
+            for event in fresh:
+                if _is_over(event) and not log.has_heard_of(channel.channel_id, event["episode_id"]):
+                    unheard.add(event["event_id"])
+                elif not log.has(channel.channel_id, event["event_id"]):
+                    wanted.append(event)
             for events in _by_shock(wanted):
                 message = _message(events, published, settings.language)
                 if not channel.deliver(message):
@@ -75,13 +84,21 @@ def send(settings: Settings, edition: duckdb.DuckDBPyConnection | Path | None = 
                 summary.sent += 1
                 titles[message.title] = None
     summary.titles = list(titles)
+    summary.suppressed = len(old) + len(unheard)
     return summary
+
+
+def _is_over(event: Row) -> bool:
+    """Whether the transition leaves no level in force: news only to those who know of one."""
+    level: str = event["level"]
+    return level == levels.NO_LEVEL  # a closed episode has none either
 
 
 @dataclass(frozen=True)
 class _Published:
     events: list[Row]
     alerts: list[Row]
+    others: list[Row]
     data_through: dt.date
 
 
@@ -96,9 +113,10 @@ def _read(edition: duckdb.DuckDBPyConnection | Path) -> _Published:
             return _read(con)
     events = _rows(edition, "SELECT * FROM mart.price_alert_event")
     alerts = _rows(edition, "SELECT * FROM mart.price_alert")
+    others = _rows(edition, "SELECT * FROM mart.price_level_week WHERE NOT is_lead AND rules_met IS NOT NULL")
     weeks = _rows(edition, "SELECT MAX(last_quoted_on) AS data_through FROM mart.price_index_week")
     known = [day for day in (weeks[0]["data_through"], *(event["event_on"] for event in events)) if day]
-    return _Published(events, alerts, max(known, default=dt.date.min))
+    return _Published(events, alerts, others, max(known, default=dt.date.min))
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
@@ -134,7 +152,12 @@ def _message(events: list[Row], published: _Published, language: str) -> Message
     first = events[0]
     name = f"price-{first['product_id']}-{first['direction']}-{digest}"
     title, body = alert_message.render(
-        events, published.alerts, published.data_through, language=language, message_id=name
+        events,
+        published.alerts,
+        published.data_through,
+        others=published.others,
+        language=language,
+        message_id=name,
     )
     rises = any(event["event"] in ("opened", "raised") for event in events)
     return Message(

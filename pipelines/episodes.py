@@ -1,18 +1,21 @@
-"""Life of a price alert: from weekly measures of one series to the episode that people hear of.
+"""Life of a price alert: from the weekly measures of a product in an area to the episode that people hear of.
 
 An episode opens when a clause is newly met, follows the highest clause up at once and down only after the clause
 has stayed below a share of its bound, and closes when the price is back near its base or has found a new level.
-Only weeks with a quote of their own decide anything, and a week sees nothing of later ones. Source: the project's
-alert life (methods, section 1.5); its figures are in `sql/policy/price_level/rule.yaml`.
+It is opened, moved and closed by the lead series alone; what the other series meet is evidence. Only weeks with a
+quote of their own decide anything, and a week sees nothing of later ones. Source: the project's alert life (methods,
+section 1.5); its figures are in `sql/policy/price_level/rule.yaml`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from pipelines.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row
+from pipelines.lead_series import Kind, LeadChooser, Series, kind_of
+from pipelines.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row, loudest
 from pipelines.policy import compare
 
 SERIES = ("area_code", "area_name", "is_city_area", "product_id", "product_name", "unit", "basis", "tax")
@@ -33,7 +36,7 @@ FACTS = (
 
 @dataclass
 class Story:
-    """What became of one series: a row a week, a row an episode, a row a transition."""
+    """What became of a product and area: a row a series and week, a row an episode, a row a transition."""
 
     weeks: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
@@ -43,6 +46,7 @@ class Story:
 @dataclass
 class _Episode:
     episode_id: str
+    series: Series
     opened: Row
     base: Row | None
     rank: int
@@ -62,71 +66,87 @@ class _Episode:
 
 
 class Follower:
-    """Follows one series (product, area, kind of price, direction up) week by week."""
+    """Follows one product in one area (direction up) week by week, in all the ways it is quoted."""
 
     def __init__(self, rule: LevelRule, *, is_city: bool = False) -> None:
         self.rule = rule
-        self.ladder = Ladder(rule, is_city=is_city)
+        self.is_city = is_city
+        self.chooser = LeadChooser(rule)
+        self.series: dict[Kind, Series] = {}
         self.story = Story()
         self.episode: _Episode | None = None
-        self.previous: Row | None = None
+        self.spoke_on = dt.date.min  # last week a lead was quoted; the beginning of time where its watch goes on
 
     def follow(self, rows: Sequence[Row], data_week: dt.date) -> Story:
-        """Return the story of a series.
+        """Return the story of a product and area.
 
         Args:
-            rows: its weeks in order, as `sql/policy/price_level/measure.sql` gives them plus county_count,
-                tight_count, supply_state, is_low_sample and the neighbour columns.
-            data_week: newest week of all series; one that falls silent before it ends its episode.
+            rows: the weeks of all its series by week, as `sql/policy/price_level/measure.sql` gives them plus
+                county_count, tight_count, supply_state, is_low_sample and the neighbour columns.
+            data_week: newest week of all areas; a series that falls silent before it ends its episode.
         """
-        for row in rows:
-            if self._is_break(row):
-                self._end_series(row)
-            self._week(row)
-            self.previous = row
-        if self.previous and self.previous["week_start"] < data_week:
-            self._end_series(None)
+        for week, group in groupby(rows, key=lambda row: row["week_start"]):
+            self._week(week, {kind_of(row): row for row in group})
+        for series in self.series.values():
+            if series.previous and series.previous["week_start"] < data_week:
+                self._end_series(series, None)
         if self.episode:
             self._keep(self.episode, None, None)
         return self.story
 
-    def _is_break(self, row: Row) -> bool:
-        before = self.previous and self.previous["segment"]
-        return before is not None and row["segment"] is not None and before != row["segment"]
+    def _week(self, week: dt.date, rows: Mapping[Kind, Row]) -> None:
+        for kind, series in self.series.items():
+            if series.is_break(rows.get(kind)):
+                self._end_series(series, rows.get(kind))
+        before = self.chooser.lead
+        lead = self.chooser.choose(week, rows, is_held=self.episode is not None)
+        for kind, row in rows.items():
+            series = self.series.setdefault(kind, Series(Ladder(self.rule, is_city=self.is_city)))
+            if kind == lead != before:
+                series.spoken_for_until = self.spoke_on
+            self._take(series, row, is_lead=kind == lead)
+            series.previous = row
+            series.segment = row["segment"] or series.segment
 
-    def _end_series(self, row: Row | None) -> None:
+    def _end_series(self, series: Series, row: Row | None) -> None:
         """End what cannot be measured any further: after a gap, or where no quote matches the ones before."""
-        self.ladder.reset()
-        episode, before = self.episode, self.previous
-        if episode is None or before is None:
+        series.ladder.reset()
+        before, series.previous, series.segment = series.previous, None, None
+        episode = self.episode
+        if before is None or episode is None or episode.series is not series:
             return
         week = before["week_start"] + WEEK
         follows_at_once = row is not None and row["week_start"] == week
         known_on = row["last_quoted_on"] if row is not None and follows_at_once else week
         stop = {**episode.last, "week_start": week, "iso_week": week.strftime("%G-W%V")}
-        self._close("series_ended", stop, known_on, None)
+        self._close(episode, "series_ended", stop, known_on, None)
+        self.spoke_on = dt.date.min  # the rise was not seen to end: whatever the next lead meets is news
 
-    def _week(self, row: Row) -> None:
+    def _take(self, series: Series, row: Row, *, is_lead: bool) -> None:
         if row["is_imputed"]:
             # A carried quote is no news: it neither opens, raises, lowers nor closes.
-            self._note_week(row, None, [])
+            self._note_week(series, row, None, [], is_lead=is_lead)
             return
-        newly_met, met = self.ladder.climb(row)
-        rank = self.ladder.rank()
-        spoken = self.ladder.spoken(row)
-        if self.episode is None:
-            if newly_met:
-                self._open(row, rank, spoken, met)
-        else:
-            self._advance(row, rank, spoken, met)
-        self._note_week(row, spoken, met)
+        fresh, met = series.ladder.climb(row)
+        series.risen |= {clause.rule: (row["week_start"], series.previous) for clause in fresh}
+        spoken = series.ladder.spoken(row) if is_lead else loudest(met, row)
+        if is_lead:
+            news = series.news(fresh, met)
+            series.spoken_for_until, self.spoke_on = None, row["week_start"]
+            if self.episode:
+                self._advance(self.episode, row, spoken, met)
+            elif news:
+                first = min((series.risen[clause.rule] for clause in news), key=lambda risen: risen[0])
+                self._open(series, row, first[1], spoken, met)
+        self._note_week(series, row, spoken, met, is_lead=is_lead)
 
-    def _open(self, row: Row, rank: int, spoken: Row, met: list[Clause]) -> None:
-        kind = "-".join((row["unit"], row["basis"], row["tax"] or "tax_unknown"))
+    def _open(self, series: Series, row: Row, before: Row | None, spoken: Row, met: list[Clause]) -> None:
+        rank = series.ladder.rank()
         self.episode = _Episode(
-            episode_id="/".join((row["product_id"], row["area_code"], "up", kind, row["iso_week"])),
+            episode_id="/".join((row["product_id"], row["area_code"], "up", row["iso_week"])),
+            series=series,
             opened=row,
-            base=self.previous if self.previous and self.previous["price_index"] else None,
+            base=before if before and before["price_index"] else None,
             rank=rank,
             max_rank=rank,
             opened_rank=rank,
@@ -134,30 +154,29 @@ class Follower:
             last=row,
         )
         self._see(self.episode, row)
-        self._event("opened", row, row["last_quoted_on"], NO_LEVEL, spoken, met)
+        self._event(self.episode, "opened", row, row["last_quoted_on"], NO_LEVEL, spoken, met)
 
     def _see(self, episode: _Episode, row: Row) -> None:
         episode.last = row
         if row["price_index"]:
             episode.index_weeks.append((row["week_start"], row["price_index"]))
 
-    def _advance(self, row: Row, rank: int, spoken: Row, met: list[Clause]) -> None:
-        episode = self.episode
-        assert episode is not None  # noqa: S101  # the caller looked
+    def _advance(self, episode: _Episode, row: Row, spoken: Row, met: list[Clause]) -> None:
+        rank = episode.series.ladder.rank()
         self._see(episode, row)
         is_calm = not met and compare(episode.rise(row), "at_most", self.rule.life["return_band_share"]) is True
         episode.calm_weeks = episode.calm_weeks + 1 if is_calm else 0
         reason = None
         if episode.calm_weeks >= self.rule.life["return_weeks"]:
             reason = "returned"
-        elif self._is_plateau(episode, row["week_start"]):
+        elif compare(self._spread(episode, row["week_start"]), "at_most", self.rule.life["plateau_band_share"]):
             reason = "new_level"
         elif episode.base is None and rank == 0:
             reason = "spread_ended"
         if reason:
-            self._close(reason, row, row["last_quoted_on"], met)
+            self._close(episode, reason, row, row["last_quoted_on"], met)
             if reason == "returned":  # a later rise is a new one; after a plateau the old clauses stay spoken for
-                self.ladder.reset()
+                episode.series.ladder.reset()
             return
         before = episode.rank
         said = spoken or self._left(episode, row)
@@ -165,7 +184,7 @@ class Follower:
         episode.max_rank = max(episode.max_rank, rank)
         if rank != before:
             event = "raised" if rank > before else "lowered"
-            self._event(event, row, row["last_quoted_on"], self.rule.level(before), said, met)
+            self._event(episode, event, row, row["last_quoted_on"], self.rule.level(before), said, met)
 
     def _left(self, episode: _Episode, row: Row) -> Row:
         """The clause that was left, with its figure now."""
@@ -173,20 +192,15 @@ class Follower:
         clause = self.rule.clause(rule) if rule else None
         return {"rule": rule} | clause.figure(row) if clause and not clause.reads_level else episode.spoken
 
-    def _is_plateau(self, episode: _Episode, week: dt.date) -> bool:
-        return compare(self._spread(episode, week), "at_most", self.rule.life["plateau_band_share"]) is True
-
     def _spread(self, episode: _Episode, week: dt.date) -> float | None:
         """Highest over lowest index of the last weeks, share; None while the episode is younger than that."""
         first = week - WEEK * (int(self.rule.life["plateau_weeks"]) - 1)
-        if not episode.index_weeks or episode.index_weeks[0][0] > first:
-            return None
         seen = [index for at, index in episode.index_weeks if at >= first]
+        if not seen or episode.index_weeks[0][0] > first:
+            return None
         return round(max(seen) / min(seen) - 1, 6)
 
-    def _close(self, reason: str, row: Row, closed_on: dt.date, met: list[Clause] | None) -> None:
-        episode = self.episode
-        assert episode is not None  # noqa: S101  # the caller looked
+    def _close(self, episode: _Episode, reason: str, row: Row, closed_on: dt.date, met: list[Clause] | None) -> None:
         said: Row = {"rule": episode.spoken.get("rule")}
         measured = {
             "returned": ("return_band_share", episode.rise(row)),
@@ -197,12 +211,13 @@ class Follower:
             said |= {"value": value, "bound": self.rule.life[band], "must_be": "at_most", "value_unit": "share"}
             said |= {"is_system_default": True}
         level = self.rule.level(episode.rank)
-        self._event("closed", row, closed_on, level, said, met or [], reason)
+        self._event(episode, "closed", row, closed_on, level, said, met or [], reason)
         self._keep(episode, closed_on, reason)
         self.episode = None
 
     def _event(
         self,
+        episode: _Episode,
         event: str,
         row: Row,
         on: dt.date,
@@ -211,8 +226,6 @@ class Follower:
         met: list[Clause],
         reason: str | None = None,
     ) -> None:
-        episode = self.episode
-        assert episode is not None  # noqa: S101  # the caller looked
         level = NO_LEVEL if event == "closed" else self.rule.level(episode.rank)
         if event != "closed":
             episode.history.append(f"{level} {on.isoformat()}")
@@ -236,7 +249,7 @@ class Follower:
         row = episode.last
         self.story.alerts.append(
             _about(episode, row, self.rule)
-            | _said(episode.spoken, self.ladder.met(row))
+            | _said(episode.spoken, episode.series.ladder.met(row))
             | {
                 "opened_week": episode.opened["iso_week"],
                 "level": self.rule.level(episode.rank),
@@ -245,17 +258,18 @@ class Follower:
             }
         )
 
-    def _note_week(self, row: Row, spoken: Row | None, met: list[Clause]) -> None:
+    def _note_week(self, series: Series, row: Row, spoken: Row | None, met: list[Clause], *, is_lead: bool) -> None:
         is_judged = spoken is not None and (bool(met) or row["week_share"] is not None or row["segment"] is None)
-        episode = self.episode
+        episode = self.episode if is_lead else None
         fall = self.rule.bound("fall")
         self.story.weeks.append(
             {**row}
             | _said(spoken or {}, met)
             | {
+                "is_lead": is_lead,
                 "level": self.rule.level(episode.rank) if episode else NO_LEVEL,
                 "rule_level": self.rule.level(max((c.rank for c in met), default=0)) if is_judged else None,
-                "price_level": self.rule.level(self.ladder.price_rank()),
+                "price_level": self.rule.level(series.ladder.price_rank()) if is_lead else NO_LEVEL,
                 "is_fall_noted": not row["is_imputed"] and fall.is_met(row) is True,
                 "episode_id": episode.episode_id if episode else None,
             }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from pipelines.settings import ROOT, Settings
 MAX_BATCHES = 8
 # About as long to parse as a task takes to start: smaller batches only add waiting.
 BATCH_BYTES = 8 << 20
+# A file that changed so shortly before may still be growing; it is looked at once more after this time.
+SETTLE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,18 @@ class Waiting:
 def batches(settings: Settings, feed: str) -> list[list[dict[str, Any]]]:
     """Return what waits in a feed's inbox, spread by size over a few lists; often none.
 
-    Waiting is a file that no load has seen as it lies there now, or that was refused under another contract.
+    Waiting is a file that no load has seen as it lies there now, or that was refused under another contract. One
+    that is still being written is left for the next look.
 
     Raises:
         WrongCallError: there is no such feed.
     """
     done, contract = _read_ledger(settings, feed), _contract_digest(feed)
     waiting = [file for file in _lying(settings, feed) if done.get(file.path) not in _marks(file, contract)]
+    if any(time.time_ns() - file.changed_ns < SETTLE_SECONDS * 1e9 for file in waiting):
+        time.sleep(SETTLE_SECONDS)
+        unchanged = set(_lying(settings, feed))
+        waiting = [file for file in waiting if file in unchanged]
     wanted = -(-sum(file.size_bytes for file in waiting) // BATCH_BYTES)
     lists: list[list[Waiting]] = [[] for _ in range(min(max(wanted, 1), MAX_BATCHES, len(waiting)))]
     for file in sorted(waiting, key=lambda file: -file.size_bytes):
@@ -77,8 +85,6 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
     Raises:
         BusyError: another writer is at work.
     """
-    from pipelines import alerts
-
     unfinished = settings.parsed / feed / ".load-unfinished"
     there = [json.loads(path.read_text(encoding="utf-8")) for path in map(Path, jobs) if path.exists()]
     there.sort(key=lambda job: Path(job["waiting"]["path"]))
@@ -90,6 +96,8 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
     parsed = [parse.ParsedFile(**job["parsed"]) for job in there if job["parsed"]]
     ingest.load_parsed(settings, result, parsed)
     if result.refused:
+        from pipelines import alerts
+
         fixer = parse.contract_of(feed).who_fixes
         body = "\n".join([f"请 {fixer} 处理；以下文件整份未入库，其余数据不受影响：", *_messages(result.refused)])
         alerts.data_alarm(settings, f"{feed}：{len(result.refused)} 个文件被拒收", body)

@@ -122,6 +122,13 @@ def any_of(answers: Iterable[bool | None]) -> bool | None:
     return None if None in known else False
 
 
+def loudest(met: Iterable[Clause], measures: Measures) -> Row:
+    """The figure of the highest clause a series meets by its own prices; empty where it meets none."""
+    own = [clause for clause in met if clause.scope == "any" and not clause.reads_level]
+    clause = max(own, key=lambda clause: clause.rank, default=None)
+    return {"rule": clause.rule} | clause.figure(measures) if clause else {}
+
+
 @cache
 def load(name: str, folder: Path = ROOT / "sql" / "policy") -> LevelRule:
     """Return the level rule in `sql/policy/<name>/rule.yaml`.
@@ -188,12 +195,12 @@ class Ladder:
         """Forget all that was met: what is met next is news again."""
         self.latches = {clause.rule: _Latch() for clause in self.clauses}
 
-    def climb(self, row: Row) -> tuple[bool, list[Clause]]:
-        """Take in a week; return whether a clause is newly met, and all clauses met in the week."""
-        fresh = [self._latch(clause, row) for clause in self.plain]
+    def climb(self, row: Row) -> tuple[list[Clause], list[Clause]]:
+        """Take in a week; return the clauses that are newly met, and all that are met in the week."""
+        fresh = [clause for clause in self.plain if self._latch(clause, row)]
         measures = {**row, "price_rank": self.price_rank()}
-        fresh += [self._latch(clause, measures) for clause in self.over]
-        return any(fresh), self.met(row)
+        fresh += [clause for clause in self.over if self._latch(clause, measures)]
+        return fresh, self.met(row)
 
     def met(self, row: Row) -> list[Clause]:
         """Clauses met in the week, from the lowest."""

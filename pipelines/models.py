@@ -116,7 +116,7 @@ def _ask_about_names(con: duckdb.DuckDBPyConnection) -> None:
     owners = {feed: contract.who_fixes for feed, contract in catalog.contracts().items()}
     rows = con.execute(
         "SELECT feed, source, kind, subject, row_count, snapshot_sha256 FROM staging.unknown_name AS name"
-        " WHERE NOT EXISTS (FROM meta.question AS asked WHERE asked.feed = name.feed AND asked.source = name.source"
+        " WHERE NOT EXISTS (FROM meta.question AS asked WHERE asked.feed = name.feed"
         " AND asked.kind = name.kind AND asked.subject = name.subject) ORDER BY ALL"
     ).fetchall()
     for feed, source, kind, subject, row_count, sha256 in rows:

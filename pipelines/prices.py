@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import catalog, levels
 from pipelines.episodes import SERIES, Follower, Story
+from pipelines.lead_series import KIND, kind_of
 from pipelines.levels import NO_LEVEL, LevelRule, Row
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:
     import duckdb
 
-KIND = ("product_id", "unit", "basis", "tax")
+MARKET = ("product_id", *KIND)
 PRICE_MEASURES = ("week_share", "seven_day_share", "month_share", "year_share", "low_26w_share")
 SUPPLY_UNKNOWN = "供应未知"
 SUPPLY_STATE = {True: "供应紧张", False: "供应不紧", None: SUPPLY_UNKNOWN}
@@ -96,30 +97,31 @@ def supply_weeks(measured: Iterable[Row], rule: LevelRule) -> list[Row]:
 
 
 def price_story(measured: Sequence[Row], supply: Iterable[Row], cities: Mapping[str, str], rule: LevelRule) -> Story:
-    """Return the weekly levels, episodes and transitions of all series, counties first, then the city.
+    """Return the weekly levels of all series, and the episodes and transitions of each product and area.
+
+    Counties come first, then the city, which is followed by its counties' levels too.
 
     Args:
         measured: rows of `sql/policy/price_level/measure.sql`.
         supply: rows of `supply_weeks`; an area and week without one is 供应未知.
-        cities: area codes of cities with their names; they are followed by their counties' levels too.
+        cities: area codes of cities with their names.
         rule: the price levels.
     """
     told = Story()
     if not measured:
         return told
     data_week = max(row["week_start"] for row in measured)
-    rows = _with_facts(measured, supply, rule)
-    series: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        series[tuple(row[name] for name in ("area_code", *KIND))].append(row)
-    own_city: dict[tuple[Any, ...], list[Row]] = {}
-    for key, weeks in series.items():
-        if key[0] in cities:
-            own_city[key] = weeks
+    areas: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    own_city: list[Row] = []
+    for row in sorted(_with_facts(measured, supply, rule), key=_by_week):
+        if row["area_code"] in cities:
+            own_city.append(row)
         else:
-            _tell(told, Follower(rule).follow(weeks, data_week))
-    for key, weeks in _city_series(told.weeks, own_city, cities, rule).items():
-        _tell(told, Follower(rule, is_city=key[0] in cities).follow(weeks, data_week))
+            areas[row["area_code"], row["product_id"]].append(row)
+    for weeks in areas.values():
+        _tell(told, Follower(rule).follow(weeks, data_week))
+    for weeks in _city_weeks(told.weeks, own_city, cities, rule).values():
+        _tell(told, Follower(rule, is_city=True).follow(sorted(weeks, key=_by_week), data_week))
     told.weeks.sort(key=_order)
     told.alerts.sort(key=lambda row: (row["opened_on"], row["episode_id"]))
     told.events.sort(key=lambda row: (row["week_start"], row["event_id"]))
@@ -133,7 +135,11 @@ def _tell(told: Story, story: Story) -> None:
 
 
 def _order(row: Row) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in ("area_code", *KIND, "week_start"))
+    return tuple(str(row[name]) for name in ("area_code", *MARKET, "week_start"))
+
+
+def _by_week(row: Row) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in ("week_start", *KIND))
 
 
 def _with_facts(measured: Iterable[Row], supply: Iterable[Row], rule: LevelRule) -> list[Row]:
@@ -164,48 +170,53 @@ def _with_facts(measured: Iterable[Row], supply: Iterable[Row], rule: LevelRule)
 
 
 def _market(row: Row) -> tuple[Any, ...]:
-    return (*(row[name] for name in KIND), row["week_start"], row["is_city_area"])
+    return (*(row[name] for name in MARKET), row["week_start"], row["is_city_area"])
 
 
-def _city_series(
-    county_weeks: Iterable[Row],
-    own: Mapping[tuple[Any, ...], list[Row]],
-    cities: Mapping[str, str],
-    rule: LevelRule,
-) -> dict[tuple[Any, ...], list[Row]]:
-    """Return the city's weeks: how many counties stand at the counted level, over its own quotes if it has any."""
+def _city_weeks(
+    county_weeks: Iterable[Row], own: Iterable[Row], cities: Mapping[str, str], rule: LevelRule
+) -> dict[tuple[str, str], list[Row]]:
+    """Return the weeks of each city and product: its own quotes, or its counties' leads, with the county count.
+
+    Every county counts by its lead series, whichever that is; prices are put together like with like only.
+    """
     least = rule.rank(rule.raw["county_count_level"])
-    by_week: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    leads: dict[tuple[str, dt.date], list[Row]] = defaultdict(list)
     for row in county_weeks:
-        if row["is_city_area"]:
-            by_week[(*(row[name] for name in KIND), row["week_start"])].append(row)
-    found: dict[tuple[Any, ...], dict[dt.date, Row]] = defaultdict(dict)
-    for city, name in cities.items():
-        for (*kind, week), counties in by_week.items():
-            count = sum(rule.rank(county["level"]) >= least for county in counties)
-            row = _spread_row(counties, rule) | {"area_code": city, "area_name": name, "county_count": count}
-            found[(city, *kind)][week] = row
-    for key, weeks in own.items():
-        for row in weeks:
-            spread = found[key].get(row["week_start"])
-            if spread is None or not row["is_imputed"]:
-                count = spread["county_count"] if spread else 0
-                found[key][row["week_start"]] = row | {"county_count": count}
-    return {key: [weeks[week] for week in sorted(weeks)] for key, weeks in sorted(found.items(), key=str)}
+        if row["is_city_area"] and row["is_lead"]:
+            leads[row["product_id"], row["week_start"]].append(row)
+    quoted: dict[tuple[str, str, dt.date], list[Row]] = defaultdict(list)
+    for row in own:
+        quoted[row["area_code"], row["product_id"], row["week_start"]].append(row)
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for city, name in sorted(cities.items()):
+        place = {"area_code": city, "area_name": name}
+        weeks = leads.keys() | {(product, week) for code, product, week in quoted if code == city}
+        for product, week in sorted(weeks):
+            counties = leads.get((product, week), [])
+            count = {"county_count": sum(rule.rank(county["level"]) >= least for county in counties)}
+            own_rows = {kind_of(row): row for row in quoted.get((city, product, week), [])}
+            for kind in dict.fromkeys((*own_rows, *map(kind_of, counties))):
+                row = own_rows.get(kind, {})
+                if not row or (row["is_imputed"] and counties):
+                    alike = [county for county in counties if kind_of(county) == kind] or [row]
+                    is_imputed = all(county["is_imputed"] for county in counties)
+                    row = _spread_row(alike, rule) | {"is_imputed": is_imputed, "is_spread": kind not in own_rows}
+                found[city, product].append(row | place | count)
+    return found
 
 
-def _spread_row(counties: Sequence[Row], rule: LevelRule) -> Row:
+def _spread_row(alike: Sequence[Row], rule: LevelRule) -> Row:
     """A city week without quotes of its own: its price is the counties' geometric mean, its index unknown."""
     row: Row = {
-        **{name: counties[0][name] for name in (*SERIES, "week_start", "iso_week")},
+        **{name: alike[0][name] for name in (*SERIES, "week_start", "iso_week")},
         **dict.fromkeys(PRICE_MEASURES),
         "segment": None,
-        "last_quoted_on": max(county["last_quoted_on"] for county in counties),
-        "price_yuan": round(exp(mean(log(county["price_yuan"]) for county in counties)), 4),
+        "last_quoted_on": max(county["last_quoted_on"] for county in alike),
+        "price_yuan": round(exp(mean(log(county["price_yuan"]) for county in alike)), 4),
         "price_index": None,
-        "quote_count": sum(county["quote_count"] for county in counties),
-        "collection_point_count": sum(county["collection_point_count"] for county in counties),
-        "is_imputed": all(county["is_imputed"] for county in counties),
+        "quote_count": sum(county["quote_count"] for county in alike),
+        "collection_point_count": sum(county["collection_point_count"] for county in alike),
         "tight_count": None,
         "supply_state": SUPPLY_UNKNOWN,
         "neighbour_count": 0,

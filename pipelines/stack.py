@@ -30,6 +30,7 @@ from pipelines.stack_environment import USER, airflow_home, free_port, service_e
 
 PREFERRED_PORT = 8080
 START_SECONDS, STOP_SECONDS = 180.0, 20.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
 POOL = ("warehouse", "one slot: one writer at a time")
 # name: (arguments, its part of the health page)
 SERVICES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -235,12 +236,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):  # stopping takes seconds and is not to be cut short
+        for number in ENDING:  # stopping takes seconds and is not to be cut short
             signal.signal(number, signal.SIG_IGN)
         _say("Airflow: stopping")
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, end)
     try:
         with Stack(settings_module.load(), asked.port, _say) as stack:

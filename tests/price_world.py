@@ -71,6 +71,18 @@ def series(levels: Iterable[float | None], area: str = "411725", **other: Any) -
     return [quote(number, price, area, **other) for number, price in enumerate(levels) if price is not None]
 
 
+def sellers(count: int, levels: Iterable[float | None], area: str = "411725", **other: Any) -> list[dict[str, Any]]:
+    """The same path quoted by several sellers: as many collection points."""
+    path = list(levels)
+    return [row for number in range(count) for row in series(path, area, market=f"市场{number}", **other)]
+
+
+def leads(con: duckdb.DuckDBPyConnection, area: str = "411725") -> list[tuple[Any, ...]]:
+    """(unit, basis, tax) of the lead series, week by week."""
+    found = rows(con, "SELECT * FROM mart.price_level_week WHERE is_lead AND area_code = ? ORDER BY week_start", area)
+    return [(row["unit"], row["basis"], row["tax"]) for row in found]
+
+
 def build(quotes: Sequence[Mapping[str, Any]], path: Path | None = None) -> duckdb.DuckDBPyConnection:
     con = empty(path)
     if quotes:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import price_world as world
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
 def test_taiwan_south_sand_lives_as_it_is_told():
@@ -45,7 +48,7 @@ def test_taiwan_february_is_open_and_never_red():
         """,
     )
     assert {row["level"] for row in found} == {"橙", "黄"}
-    assert {row["episode_id"] for row in found} == {"natural_sand/南區/up/m3-ex_works-incl/2019-W01"}
+    assert {row["episode_id"] for row in found} == {"natural_sand/南區/up/2019-W01"}
 
 
 def test_what_was_known_then_tells_the_same():
@@ -201,3 +204,226 @@ def test_row_order_of_the_quotes_does_not_matter():
     rows = counties(3)
     ordered = world.rows(world.build(rows), "SELECT * FROM mart.price_alert_event")
     assert world.rows(world.build(rows[::-1]), "SELECT * FROM mart.price_alert_event") == ordered
+
+
+# The lead series
+
+DELIVERED = {"basis": "delivered"}
+UNTAXED = {"tax": "excl"}
+PLAIN = ("t", "ex_works", "incl")
+TO_SITE = ("t", "delivered", "incl")
+FLAT = [100] * 6
+
+
+def alert_rows(con, area: str = "411725"):
+    return world.rows(con, "SELECT * FROM mart.price_alert WHERE area_code = ? ORDER BY opened_on", area)
+
+
+def test_one_rise_quoted_in_three_ways_is_one_episode():
+    path = [100, 100, 112, 112]
+    con = world.build(
+        world.sellers(4, path) + world.sellers(1, path, **DELIVERED) + world.sellers(1, path, **UNTAXED)
+    )
+    found = alert_rows(con)
+    assert [row["episode_id"] for row in found] == ["natural_sand/411725/up/2026-W04"]
+    assert [(row["unit"], row["basis"], row["tax"], row["is_low_sample"]) for row in found] == [(*PLAIN, False)]
+    others = world.rows(
+        con, "SELECT * FROM mart.price_level_week WHERE NOT is_lead AND week_start = ?", world.week(2)
+    )
+    assert [(row["level"], row["rule_level"], row["rule"], row["episode_id"]) for row in others] == [
+        ("无", "黄", "week_10", None)
+    ] * 2
+
+
+def test_the_noise_of_one_seller_opens_nothing_beside_four():
+    con = world.build(world.sellers(4, FLAT) + world.sellers(1, [100, 118, 95, 130, 90, 140], **DELIVERED))
+    assert world.events(con) == []
+    found = world.rows(con, "SELECT DISTINCT rule_level FROM mart.price_level_week WHERE basis = 'delivered'")
+    assert {"黄", "红"} <= {row["rule_level"] for row in found}
+    assert set(world.leads(con)) == {PLAIN}
+
+
+def test_a_low_sample_series_leads_where_there_is_no_other():
+    found = alert_rows(world.build(world.sellers(1, [100, 112], **DELIVERED)))
+    assert [(row["basis"], row["level"], row["is_low_sample"]) for row in found] == [("delivered", "黄", True)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"unit": "t", "basis": "delivered", "tax": "excl"}, {"unit": "m3"}),
+        ({"basis": "ex_works", "tax": "excl"}, {"basis": "delivered", "tax": "incl"}),
+        ({"tax": "incl"}, {"tax": "excl"}),
+        ({"tax": "excl"}, {"tax": None}),
+        ({"tax": None}, {"tax": "partly"}),
+        ({"basis": "at_port"}, {"basis": "by_rail"}),
+    ],
+)
+def test_equal_series_lead_in_a_fixed_order(first, second):
+    quotes = world.sellers(2, FLAT, **first) + world.sellers(2, FLAT, **second)
+    told = [world.leads(world.build(rows)) for rows in (quotes, quotes[::-1])]
+    assert told[0] == told[1]
+    assert set(told[0]) == {tuple((dict(zip(("unit", "basis", "tax"), PLAIN, strict=True)) | first).values())}
+
+
+def test_the_lead_passes_on_with_a_quarter_more_points_and_not_before():
+    plain = world.sellers(4, [100] * 30)
+    four = world.leads(world.build(plain + world.sellers(4, [None] * 10 + [100] * 20, **DELIVERED)))
+    assert set(four) == {PLAIN}
+    five = world.leads(world.build(plain + world.sellers(5, [None] * 10 + [100] * 20, **DELIVERED)))
+    # After 13 weeks side by side the points are 65 to 52, exactly a quarter more.
+    assert five == [PLAIN] * 22 + [TO_SITE] * 8
+
+
+def test_a_gap_here_and_there_does_not_move_the_lead():
+    gaps = [None if number % 3 == 1 else 100 for number in range(30)]
+    con = world.build(world.sellers(2, [100] * 30, **DELIVERED)[1:] + world.sellers(2, [100, *gaps[1:]]))
+    found = world.leads(con)
+    changes = [number for number in range(1, len(found)) if found[number] != found[number - 1]]
+    assert len(changes) <= 1
+
+
+def test_an_open_episode_keeps_its_lead_until_it_closes():
+    path = [100, 100, 112, 112, 112, 112, 112, 112, 100, 100, 100, 100]
+    many = world.sellers(9, [None, None, None, *FLAT, *[100] * 3], **DELIVERED)
+    con = world.build(world.sellers(2, path) + many)
+    assert world.events(con) == [
+        ("opened", 2, "黄", None),
+        ("lowered", 4, "无", None),
+        ("closed", 9, "无", "returned"),
+    ]
+    assert world.leads(con) == [PLAIN] * 10 + [TO_SITE] * 2
+    # Without the episode the better sampled series leads in its second week (18 points to 10).
+    calm = world.leads(world.build(world.sellers(2, [100] * 12) + many))
+    assert calm == [PLAIN] * 4 + [TO_SITE] * 8
+
+
+def test_what_a_new_lead_met_long_ago_is_no_news():
+    risen = [100, 100, 112] + [124] * 17
+    quotes = world.sellers(2, [100] * 20) + world.sellers(1, risen[:6], **DELIVERED)
+    more = [
+        world.quote(number, 124, market=f"市场{seller}", **DELIVERED)
+        for number in range(6, 20)
+        for seller in range(6)
+    ]
+    con = world.build(quotes + more)
+    assert world.leads(con)[-1] == TO_SITE
+    assert world.rows(con, "SELECT rules_met FROM mart.price_level_week WHERE basis = 'delivered'")[-1] == {
+        "rules_met": "low26_20"
+    }
+    assert world.events(con) == []
+
+
+def test_a_rise_while_the_lead_was_silent_is_news_with_the_base_before_it():
+    quotes = world.sellers(6, FLAT) + world.sellers(1, [*FLAT, 100, 125, 125, 125, 125, 125, 125], **DELIVERED)
+    con = world.build(quotes)
+    # Carried for four weeks, the lead still leads and decides nothing; then the other one speaks.
+    assert world.leads(con) == [PLAIN] * 10 + [TO_SITE] * 3
+    assert [event[:3] for event in world.events(con)][0] == ("opened", 10, "橙")
+    found = alert_rows(con)[0]
+    assert (found["base_price_yuan"], found["base_on"], found["is_low_sample"]) == (
+        100,
+        world.quote(6, 1)["quoted_on"],
+        True,
+    )
+    assert [event[3] for event in world.events(con)].count("returned") == 0
+
+
+def test_an_episode_ends_with_its_series_and_another_one_takes_up_the_watch():
+    quotes = world.sellers(4, [100, 100, 112]) + world.sellers(1, [100, 100] + [112, 125] + [125] * 6, **DELIVERED)
+    con = world.build(quotes)
+    assert world.events(con)[:3] == [
+        ("opened", 2, "黄", None),
+        ("closed", 7, "无", "series_ended"),
+        ("opened", 7, "黄", None),
+    ]
+    first, second = alert_rows(con)
+    assert ((first["basis"], second["basis"]), second["base_price_yuan"]) == (("ex_works", "delivered"), 100)
+
+
+def test_nothing_is_measured_from_one_series_to_another():
+    con = world.build(world.sellers(4, [100] * 5) + world.sellers(4, [None] * 5 + [150] * 12, **DELIVERED))
+    assert world.leads(con)[-1] == TO_SITE
+    assert world.events(con) == []
+
+
+def test_counties_count_for_the_city_by_their_leads_whatever_those_are():
+    rows = []
+    kinds = [{}, DELIVERED, UNTAXED, {}, {}]
+    for number, (area, kind) in enumerate(zip(world.COUNTIES, kinds, strict=True)):
+        rows += world.sellers(3, [100, 100, 112, 112] if number < 3 else [100] * 4, area, **kind)
+        noise = UNTAXED if kind == DELIVERED else DELIVERED
+        rows += world.sellers(1, [100, 100, 100, 140], area, **noise)
+    con = world.build(rows)
+    found = alert_rows(con, "411700")
+    assert [(row["episode_id"], row["level"], row["county_count"]) for row in found] == [
+        ("natural_sand/411700/up/2026-W04", "橙", 3)
+    ]
+    assert (found[0]["basis"], found[0]["tax"], found[0]["collection_point_count"]) == ("ex_works", "incl", 9)
+
+
+def test_noise_of_other_series_is_no_city_alert():
+    rows = []
+    for area in world.COUNTIES:
+        rows += world.sellers(3, [100] * 4, area) + world.sellers(1, [100, 100, 120, 120], area, **DELIVERED)
+    assert world.rows(world.build(rows), "SELECT * FROM mart.price_alert") == []
+
+
+def test_city_quotes_that_stop_leave_the_counties_to_speak():
+    rows = []
+    for area in list(world.COUNTIES)[:3]:
+        rows += world.sellers(3, [100, 100, 112] + [113] * 14, area)
+    con = world.build(rows + world.series([100, 100, 112], area="411700", **DELIVERED))
+    found = alert_rows(con, "411700")
+    assert [(row["basis"], row["base_price_yuan"], row["close_reason"]) for row in found] == [
+        ("delivered", 100, "series_ended"),
+    ]
+    assert world.leads(con, "411700") == [TO_SITE] * 7 + [PLAIN] * 10
+
+
+WAYS = ({}, DELIVERED, UNTAXED)
+WORLD = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(1, 4),
+        st.lists(st.one_of(st.none(), st.sampled_from([100.0, 104.0, 112.0, 125.0])), min_size=12, max_size=16),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(given_ways=WORLD)
+def test_many_ways_one_voice_and_no_hindsight(given_ways):
+    """One lead a week, one open episode at most, and what was known at a week is told the same later."""
+    rows = []
+    for number, (way, count, path) in enumerate(given_ways):
+        for seller in range(count):
+            rows += world.series(path, market=f"{number}-{seller}", **WAYS[way])
+    rows += world.series([50] * 16, area="411721")
+    con = world.build(rows)
+    assert {
+        row["leads"]
+        for row in world.rows(
+            con,
+            "SELECT count(*) FILTER (is_lead) AS leads FROM mart.price_level_week"
+            " GROUP BY area_code, product_id, week_start",
+        )
+    } == {1}
+    told = world.rows(
+        con, "SELECT * FROM mart.price_alert_event WHERE area_code = '411725' ORDER BY week_start, event_id"
+    )
+    opened = 0
+    for event in sorted(told, key=lambda row: (row["week_start"], row["event"] != "closed")):
+        opened += {"opened": 1, "closed": -1}.get(event["event"], 0)
+        assert opened in (0, 1)
+    assert len({event["event_id"] for event in told}) == len(told)
+    for known in (5, 9):
+        early = world.build([row for row in rows if row["week_start"] <= world.week(known)])
+        for table in ("price_alert_event", "price_level_week"):
+            assert world.rows(early, f"SELECT * FROM mart.{table} ORDER BY ALL") == [
+                row
+                for row in world.rows(con, f"SELECT * FROM mart.{table} ORDER BY ALL")
+                if row["week_start"] <= world.week(known)
+            ]

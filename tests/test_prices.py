@@ -111,6 +111,8 @@ def test_unknown_tax_is_a_kind_of_its_own():
     con = world.build(world.series([100, 112], tax=None) + world.series([100, 100]))
     found = [row for row in world.rows(con, INDEX) if row["tax"] is None]
     assert [row["price_index"] for row in found] == [100, pytest.approx(112)]
+    assert world.rows(con, "SELECT * FROM mart.price_alert") == []  # the one that says its tax leads
+    con = world.build(world.series([100, 112], tax=None))
     assert world.rows(con, "SELECT tax, level FROM mart.price_alert") == [{"tax": None, "level": "黄"}]
 
 
@@ -174,6 +176,12 @@ def test_every_figure_says_where_it_comes_from():
             for bound in clause.bounds:
                 assert bound.source
                 assert bound.is_system_default == (bound.source == "系统默认"), clause.rule
+
+
+def test_the_lead_series_is_chosen_by_figures_that_say_whose_they_are():
+    life = levels.load("price_level").raw["life"]
+    for name in ("lead_weeks", "lead_takeover_share"):
+        assert (life[name]["source"], life[name]["is_system_default"]) == ("系统默认", True)
 
 
 def test_a_broken_rule_file_is_named(tmp_path):

@@ -22,25 +22,27 @@ def table(facts: Facts, words: Words) -> Table:
     rows = (
         *_prices(facts, words),
         *_supply(facts, words),
-        *_projects(facts, words),
+        *_projects(facts, words, is_law=True),
         *_cohort(facts, words),
+        *_projects(facts, words, is_law=False),
         *_overloads(facts, words),
         *_feeds(facts, words),
     )
-    keys = ("matter", "object", "advice", "who", "basis")
+    keys = ("kind", "matter", "object", "advice", "who")
     return Table(
         name="actions",
         title=words("action.title"),
         columns=tuple(Column(words(f"column.{key}")) for key in keys),
         rows=rows,
-        query=facts.verdicts,
+        query=facts.episodes,
+        also=(facts.supply, facts.verdicts, facts.cohort, facts.overload, facts.overload_sites, facts.feeds),
         foot=words("action.note"),
         empty=words("action.none"),
     )
 
 
-def _line(matter: str, style: str, names: str, advice: str, who: str, basis: str) -> tuple[Cell, ...]:
-    return (Cell(matter, style), Cell(names), Cell(advice), Cell(who), Cell(basis, "muted"))
+def _line(kind: Cell, matter: str, names: str, advice: str, who: str, basis: str) -> tuple[Cell, ...]:
+    return (kind, Cell(matter, "strong", basis), Cell(names), Cell(advice), Cell(who))
 
 
 def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
@@ -53,10 +55,15 @@ def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
         level = rows[0]["level"]
         is_plan = fact.rank(level) >= fact.rank(PLAN_FROM)
         clauses = rule.raw["clauses"] if is_plan else rule.raw["clauses"][:1]
-        names = words.listed((prices.series_name(row, words) for row in rows), most=MOST)
+        kinds: dict[str, list[str]] = {}
+        for row in rows:
+            kinds.setdefault(words.place(row["area_code"], row["area_name"]), []).append(words.kind(row))
+        names = words.listed(
+            (words("action.place_kinds", place=place, kinds=words.listed(found)) for place, found in kinds.items()), most=MOST
+        )
         yield _line(
-            words("action.price", level=words.level(level)),
-            f"light {fact.level_style(level)}",
+            Cell(words.level(level), f"light {fact.level_style(level)}"),
+            words("action.price", product=words.product(rows[0]["product_id"], rows[0]["product_name"])),
             names,
             rule.action[level][words.language],
             words("action.clause_break").join(_clause_who(clause, words) for clause in clauses),
@@ -75,8 +82,8 @@ def _supply(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
         names = words.listed(words.place(row["county_code"], row["county_name"]) for row in hit if row["level"] == level)
         clause = rule.raw["clauses"][0]
         yield _line(
-            words("action.supply", level=words.level(level)),
-            f"light {fact.level_style(level)}",
+            Cell(words.level(level), f"light {fact.level_style(level)}"),
+            words("action.supply"),
             names,
             words("action.supply_advice"),
             _clause_who(clause, words),
@@ -84,20 +91,21 @@ def _supply(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
         )
 
 
-def _projects(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
-    found = [row for row in facts.verdicts.rows if row["outcome"] == "breached"]
-    rules = sorted({(row["kind"] != "law", row["rule"]) for row in found})
-    for is_other, name in rules:
+def _projects(facts: Facts, words: Words, *, is_law: bool) -> Iterable[tuple[Cell, ...]]:
+    found = [row for row in facts.verdicts.rows if row["outcome"] == "breached" and (row["kind"] == "law") == is_law]
+    for name in sorted({row["rule"] for row in found}):
         rule = policy.rules()[name]
         rows = [row for row in found if row["rule"] == name]
         names = words.listed((str(row["subject_name"] or row["subject_id"]) for row in rows), most=MOST)
         yield _line(
-            words("action.unmet" if is_other else "action.breached", rule=rule.title[words.language], count=len(rows)),
-            "tag breached-management" if is_other else "tag breached",
+            Cell(words("outcome.unmet_management"), "tag breached-management")
+            if not is_law
+            else Cell(words("outcome.breached"), "tag breached"),
+            words("action.rule", rule=rule.title[words.language], count=len(rows)),
             names,
             rule.action[words.language],
             words.listed(rule.who),
-            words("action.management_basis" if is_other else "action.law_basis",
+            words("action.law_basis" if is_law else "action.management_basis",
                   clause=projects.clause(rule.document, rule.clause, words)),
         )  # fmt: skip
 
@@ -112,8 +120,8 @@ def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             for row in sorted(short, key=lambda row: (not row["is_city"], row["place_code"]))
         )  # fmt: skip
         yield _line(
-            words("action.cohort", rule=rule.title[words.language]),
-            "tag breached",
+            Cell(words("outcome.breached"), "tag breached"),
+            rule.title[words.language],
             names,
             rule.action[words.language],
             words.listed(rule.who),
@@ -130,8 +138,8 @@ def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             (words("action.site", site=row["site_name"], count=row["breached_count"]) for row in sites), most=MOST
         )
         yield _line(
+            Cell(words("action.lead"), "tag lead"),
             words("action.overload", count=words.number(city["breached_count"])),
-            "tag lead",
             names,
             rule.action[words.language],
             words.listed(rule.who),
@@ -142,15 +150,15 @@ def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
 def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     for feed, source, contract in health.silent(facts):
         name = words.name("feed", feed) + (f"/{source}" if source else "")
-        yield _line(words("action.silent"), "tag data", name, words("action.silent_advice"), contract.who_fixes,
+        yield _line(Cell(words("action.data"), "tag data"), words("action.silent"), name, words("action.silent_advice"), contract.who_fixes,
                     words("action.contract"))  # fmt: skip
     low = health.incomplete_counties(facts)
     if low:
         names = words.listed(
             f"{words.place(row['county_code'], row['county_name'])} {words.percent(row['completeness_share'], 0)}" for row in low
         )
-        yield _line(words("action.incomplete"), "tag data", names, words("action.incomplete_advice"), _who_fixes_tickets(),
-                    words("action.contract"))  # fmt: skip
+        yield _line(Cell(words("action.data"), "tag data"), words("action.incomplete"), names,
+                    words("action.incomplete_advice"), _who_fixes_tickets(), words("action.contract"))  # fmt: skip
 
 
 def _who_fixes_tickets() -> str:

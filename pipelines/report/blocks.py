@@ -57,6 +57,12 @@ class Table:
     foot: str
     empty: str = ""
     total_rows: int = 0
+    also: tuple[Query, ...] = ()
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Every query the table rests on."""
+        return (self.query, *self.also)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,11 @@ class Chart:
     foot: str
     is_half: bool = False
     has_narrow: bool = False
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Every query the chart rests on."""
+        return (self.query,)
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,16 @@ class Edition:
         flag = f" AND {only}" if only else ""
         return self._query(as_name or name, f"SELECT * FROM report.{name} WHERE {time}{flag} ORDER BY ALL")
 
-    def all_of(self, table: str, *, name: str = "", without: str = "") -> Query:
-        """All rows of a table that knows no weeks, without a column that tells when the machine ran."""
+    def all_of(self, table: str, *, without: str = "", order: str = "ALL") -> Query:
+        """All rows of a table that knows no weeks.
+
+        Args:
+            table: with its schema.
+            without: columns that tell when the machine ran, or may quote a row.
+            order: columns to sort by; `rowid` keeps the order of the file a reference table comes from.
+        """
         columns = f"* EXCLUDE ({without})" if without else "*"
-        return self._query(name or table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY ALL")
+        return self._query(table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY {order}")
 
     def _query(self, name: str, sql: str) -> Query:
         columns, rows = fetch(self.con, sql)

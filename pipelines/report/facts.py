@@ -96,7 +96,7 @@ def read(edition: Edition, *, is_simulated: bool) -> Facts:
         week=edition.week,
         is_simulated=is_simulated,
         region=edition.all_of("reference.region"),
-        product=edition.all_of("reference.product"),
+        product=edition.all_of("reference.product", order="rowid"),
         prices=edition.week_of("price_week"),
         price_history=edition.week_of(
             "price_week", weeks=PRICE_WEEKS, only="is_main_kind", as_name="price_history"

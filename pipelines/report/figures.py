@@ -26,6 +26,7 @@ def trend(
     column: str,
     is_low: dict[dt.date, bool],
     digits: int = 0,
+    height_in: float = 2.35,
 ) -> Figure:
     """Weekly columns of one figure; a week without data stays empty, an incomplete one is hatched.
 
@@ -37,8 +38,9 @@ def trend(
         column: figure that is drawn.
         is_low: weeks whose feed is incomplete.
         digits: decimals of the labels.
+        height_in: height of the figure in inches.
     """
-    axes = style.canvas(style.HALF_IN, 2.35, foot, left=0.12, top=0.3)
+    axes = style.canvas(style.HALF_IN, height_in, foot, left=0.12, top=0.12)
     style.quiet(axes, keep="bottom")
     axes.set_yticks([])
     values = {row["week_start"]: float(row[column]) for row in rows if row[column] is not None}
@@ -62,21 +64,21 @@ def trend(
     known = [place for place, week in enumerate(weeks) if week in values]
     if known:
         highest = max(known, key=lambda place: values[weeks[place]])
-        lowest = min(known, key=lambda place: values[weeks[place]])
-        shown = [known[-1]] + [place for place in (highest, lowest) if known[-1] - place > 3]
-        for place in dict.fromkeys(shown):
+        for place in [known[-1]] + [highest] * (known[-1] - highest > 3):
             color = style.INK if place == known[-1] else style.MUTED
             text = words.number(values[weeks[place]], digits)
             side = "right" if place >= len(weeks) - 2 else "left" if place < 2 else "center"
             at = place + 0.4 if side == "right" else place - 0.4 if side == "left" else place
-            axes.text(at, values[weeks[place]] + top * 0.03, text, ha=side, color=color, fontsize=style.SMALL + 0.5)
+            axes.text(at, values[weeks[place]] + top * 0.03, text, ha=side, color=color, fontsize=style.SMALL + 0.5,
+                      path_effects=style.halo())  # fmt: skip
     for row in rows:
         if row.get("is_holiday_week") and row["week_start"] in values:
             place = (row["week_start"] - weeks[0]) // WEEK
+            on_dark = row["week_start"] == weeks[-1] and not is_low.get(row["week_start"], False)
             axes.text(place, top * 0.02, words("figure.holiday"), ha="center", va="bottom", fontsize=6.5,
-                      color=style.INK)  # fmt: skip
+                      color="#ffffff" if on_dark else style.INK)  # fmt: skip
     axes.set_xlim(-0.6, len(weeks) - 0.4)
-    axes.set_ylim(0, top * 1.16)
+    axes.set_ylim(0, top * 1.12)
     week_ticks(axes, weeks, every=5 if len(weeks) > 14 else 3)
     return axes.figure  # type: ignore[return-value]  # never a sub-figure
 
@@ -102,7 +104,7 @@ def by_place(
         hollow: bars on incomplete data.
         height_in: height of the figure in inches, by default by the number of bars.
     """
-    height = height_in or 0.7 + 0.225 * max(len(labels), 2)
+    height = height_in or bar_height(len(labels))
     widest = max((_width_em(label) for label in labels), default=4.0)
     axes = style.canvas(style.HALF_IN, height, foot, left=0.14 + widest * style.BASE / 72)
     style.quiet(axes, keep="left")
@@ -129,6 +131,11 @@ def by_place(
     axes.set_xticks([])
     axes.set_xlim(0, top * 1.62)
     return axes.figure  # type: ignore[return-value]
+
+
+def bar_height(count: int) -> float:
+    """Height in inches of a figure with so many bars."""
+    return 0.7 + 0.225 * max(count, 2)
 
 
 def two_rates(
@@ -167,7 +174,7 @@ def two_rates(
         axes.axvline(1.0, color=style.FAINT, linewidth=0.8, zorder=3)
         axes.set_title(title, loc="left", fontsize=style.SMALL + 0.5, color=style.MUTED, pad=5)
         axes.set_xticks([0, 0.5, 1.0], ["0", "50%", "100%"])
-        axes.set_xlim(0, end * (1.75 if is_narrow else 1.5))
+        axes.set_xlim(0, end * (1.75 if is_narrow else 1.32))
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_yticks(range(len(labels)), labels if number == 0 else [""] * len(labels))
     return figure  # type: ignore[return-value]

@@ -48,7 +48,8 @@ def price_index(
     low, high = min([*shown, 99.0]), max([*shown, 101.0])
     span = max((weeks[1] - weeks[0]) // WEEK, 1)
     field = 1.0  # a column is one wide: the line takes `line`, its label the rest
-    line = 0.52 if is_narrow else 0.68
+    pill = max(_width_em(words.level(level)) for level in style.LEVELS)
+    line = (0.48 if is_narrow else 0.6) - 0.028 * (pill - 1)
 
     def x_of(column: int, week: dt.date) -> float:
         return column * field + line * ((week - weeks[0]) // WEEK) / span
@@ -75,17 +76,20 @@ def price_index(
             label = words.number(last["price_index"], 1)
             if last["week_start"] < weeks[1]:
                 label += f" ({last['iso_week']})" if "iso_week" in last else f" (W{last['week_start']:%V})"
-            axes.text(ends[1] + 0.025, row + 0.5, label, fontsize=style.BASE, va="center",
-                      color=style.INK)  # fmt: skip
+            beside = ends[1] + 0.02
+            axes.text(beside, row + 0.5, label, fontsize=style.BASE, va="center", color=style.INK)
+            if not is_narrow:
+                change = words.percent(last["month_share"], signed=True)
+                axes.text(beside + 0.135, row + 0.5, change, fontsize=style.SMALL, va="center", color=style.MUTED)
             if has_level:
-                beside = ends[1] + (0.29 if is_narrow else 0.155)
-                _pill(axes, beside, row + 0.5, last["level"], words)
+                _pill(axes, beside + (0.31 if is_narrow else 0.255), row + 0.5, last["level"], words)
     for row, (_, name) in enumerate(areas):
         axes.text(-0.02, row + 0.5, name, ha="right", va="center", fontsize=style.BASE)
         axes.plot([0, len(products) * field - 0.02], [row + 1] * 2, color=style.PALE, linewidth=0.8, zorder=0)
     for column in range(len(products)):
         for week, side in ((weeks[0], "left"), (weeks[1], "right")):
-            axes.text(x_of(column, week), len(areas) + 0.1, f"{week:%y}-W{week:%V}", ha=side, va="top",
+            below = 0.42 if is_narrow and side == "right" else 0.1  # side by side they would touch
+            axes.text(x_of(column, week), len(areas) + below, f"{week:%y}-W{week:%V}", ha=side, va="top",
                       fontsize=style.SMALL - 0.5, color=style.MUTED)  # fmt: skip
     axes.set_xlim(0, len(products) * field)
     axes.set_ylim(len(areas) + 0.02, 0)
@@ -93,15 +97,23 @@ def price_index(
 
 
 def _line(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None:
-    """A line that breaks where weeks are missing or the chain starts anew; carried points are thin, alerts thick."""
+    """A line that breaks where weeks are missing or the chain starts anew; carried points dashed, alerts thick."""
+    runs: list[tuple[str, bool, list[tuple[float, float]]]] = []
     for (x0, y0, before), (x1, y1, after) in zip(points, points[1:], strict=False):
         if after["week_start"] - before["week_start"] != WEEK or after["segment"] != before["segment"]:
             continue
-        on = after["level"] != "无"
-        color = style.LEVELS[after["level"]][0] if on else style.MAIN
-        dashes = (0, (1.5, 1.2)) if after["is_imputed"] else "-"
-        axes.plot([x0, x1], [y0, y1], color=color, linewidth=2.4 if on else 1.1, linestyle=dashes, zorder=3,
-                  solid_capstyle="round")  # fmt: skip
+        look = (after["level"], bool(after["is_imputed"]))
+        if runs and runs[-1][:2] == look and runs[-1][2][-1] == (x0, y0):
+            runs[-1][2].append((x1, y1))
+        else:
+            runs.append((*look, [(x0, y0), (x1, y1)]))
+    for level, is_carried, places in runs:
+        on = level != "无"
+        xs, ys = [x for x, _ in places], [y for _, y in places]
+        if on:  # a dark rim: a yellow line alone is hard to see on white
+            axes.plot(xs, ys, color=style.INK, linewidth=3.6, zorder=3, solid_capstyle="round")
+        axes.plot(xs, ys, color=style.LEVELS[level][0] if on else style.MAIN, linewidth=2.4 if on else 1.1, zorder=3,
+                  linestyle=(0, (1.5, 1.2)) if is_carried else "-", solid_capstyle="round")  # fmt: skip
 
 
 def _pill(axes: Axes, x: float, y: float, level: str, words: Words) -> None:

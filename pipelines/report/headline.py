@@ -116,6 +116,7 @@ def lights(facts: Facts, words: Words) -> Table:
         columns=(Column(words("column.place")), *(Column(title) for title in titles), Column(words("column.supply_level"))),
         rows=tuple(lines),
         query=facts.prices,
+        also=(facts.supply,),
         foot=fact.foot(words, facts.week.data_through, "quotes_and_tickets", words("light.note")),
         total_rows=1,
     )

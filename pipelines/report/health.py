@@ -121,7 +121,7 @@ def feed_table(facts: Facts, words: Words) -> Table:
         name = words.name("feed", feed)
         if not sent:
             rows.append(
-                (Cell(name), Cell(NOTHING), Cell(words("word.not_reported"), "strong"), *[Cell(NOTHING)] * 6,
+                (Cell(name), Cell(NOTHING), Cell(words("word.not_reported"), "strong"), *[Cell(NOTHING)] * 7,
                  Cell(contract.who_fixes))
             )  # fmt: skip
         for row in sent:
@@ -136,15 +136,16 @@ def feed_table(facts: Facts, words: Words) -> Table:
                          "strong" if is_late else "", words("health.late") if is_late else ""),
                     *(Cell(words.number(row[column]) if has_file else NOTHING) for column in counts),
                     Cell(words.percent(row["quarantined_share"], 2)),
+                    Cell(words.number(row["total_row_count"])),
                     Cell(contract.who_fixes),
                 )
             )  # fmt: skip
     keys = ("feed", "source", "last_on", "rows", "accepted", "duplicate", "superseded", "quarantined",
-            "quarantined_share", "who_fixes")  # fmt: skip
+            "quarantined_share", "total_rows", "who_fixes")  # fmt: skip
     return Table(
         name="feeds",
         title=words("health.feed_title"),
-        columns=tuple(Column(words(f"column.{key}"), "", 2 < place < 9) for place, key in enumerate(keys)),
+        columns=tuple(Column(words(f"column.{key}"), "", 2 < place < 10) for place, key in enumerate(keys)),
         rows=tuple(rows),
         query=facts.feeds,
         foot=fact.foot(words, facts.week.data_through, "accounts", words("health.feed_note")),

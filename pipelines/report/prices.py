@@ -99,12 +99,13 @@ def index_chart(facts: Facts, words: Words) -> Chart:
     kinds = {product: words.kind(next(r for r in reversed(rows) if r["product_id"] == product)) for product, _ in products}
     areas = facts.areas_of(rows, words)
     weeks = (min(row["week_start"] for row in rows), facts.week.start)
+    scale = [row["price_index"] for row in rows]
     loud = [points[-1] for points in series.values() if points[-1]["level"] != levels.NO_LEVEL]
     source = fact.foot(words, facts.week.quote_through, "price_quote")
     return Chart(
         name="price_index",
         title=words("price.index_title"),
-        unit=words("price.index_unit"),
+        unit=words("price.index_unit", low=words.number(min(scale)), high=words.number(max(scale))),
         alt=words(
             "price.index_alt",
             areas=len(areas),
@@ -139,10 +140,11 @@ def price_table(facts: Facts, words: Words) -> Table:
         if row["is_main_kind"] and row["segment"] is not None
     }
     products = facts.products_of(main.values(), words)
+    units = {row["product_id"]: words.name("unit", row["unit"]) for row in main.values()}
     columns = [Column(words("column.place"))]
-    for _, name in products:
+    for product_id, name in products:
         columns += [
-            Column(name, words("unit_short.yuan"), True),
+            Column(name, units[product_id], True),
             Column(words("column.week_share"), "", True),
             Column(words("column.month_share"), "", True),
             Column(words("column.neighbour_spread"), "", True),

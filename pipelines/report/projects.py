@@ -109,17 +109,22 @@ def verdict_table(facts: Facts, words: Words) -> Table:
     rows = tuple(
         (
             Cell(outcome_word(row, words), f"tag {row['outcome']}" + ("-management" if row["kind"] == "management" else "")),
-            Cell(rule_title(row["rule"], words)),
-            Cell(row["subject_name"] or row["subject_id"], note=words.place(row["county_code"], row["county_name"])),
+            Cell(rule_title(row["rule"], words), note=clause(row["document"], row["clause"], words)),
+            Cell(
+                row["subject_name"] or row["subject_id"],
+                note=words(
+                    "project.where_when",
+                    place=words.place(row["county_code"], row["county_name"]),
+                    day=words.day(row["judged_on"]) if row["judged_on"] else NOTHING,
+                ),
+            ),
             Cell(measured(row, words)),
             Cell(bound(row, words)),
             Cell(words.name("reason", row["reason_code"], "")),
-            Cell(words.day(row["judged_on"])),
-            Cell(clause(row["document"], row["clause"], words)),
         )
         for row in listed
     )
-    keys = ("outcome", "rule", "project", "value", "threshold", "reason", "filed_on", "clause")
+    keys = ("outcome", "rule", "project", "value", "threshold", "reason")
     return Table(
         name="project_findings",
         title=words("project.table_title"),
@@ -138,18 +143,18 @@ def clause(document: str, number: str, words: Words) -> str:
 
 def measured(row: Row, words: Words) -> str:
     """The measured value in the unit of its rule; a share is never rounded onto its threshold."""
-    unit, value, base = row["threshold_unit"], row["value"], row["base"]
+    unit, value, base = _unit(row), row["value"], row["base"]
     if value is None or unit == "present":
         return NOTHING
     if unit == "share":
         if not base:
             return NOTHING
-        shown = exact_percent(Decimal(value) / Decimal(base), Decimal(row["threshold"]))
+        shown = exact_percent(Decimal(value) / Decimal(base), row["threshold"])
         return words("project.share_of", share=shown, part=words.number(value), whole=words.number(base))
     if unit == "years":
         if not base:
             return NOTHING
-        return words("project.years", years=exact(Decimal(value) / Decimal(base), Decimal(row["threshold"])))
+        return words("project.years", years=exact(Decimal(value) / Decimal(base), row["threshold"]))
     if unit == "days before construction":
         part = policy.rules()[row["rule"]].parts[row["part"]]["title"][words.language]
         return words("project.days_before" if value >= 0 else "project.days_after", part=part, days=abs(int(value)))
@@ -158,23 +163,30 @@ def measured(row: Row, words: Words) -> str:
 
 def bound(row: Row, words: Words) -> str:
     """The threshold with its comparison, in the unit of its rule."""
-    unit, threshold = row["threshold_unit"], row["threshold"]
+    unit, threshold = _unit(row), row["threshold"]
     if threshold is None:
         return NOTHING
     if unit == "present":
         return words("project.must_be_present")
-    sign = SIGNS[row["must_be"]]
+    sign = SIGNS[row["must_be"]] + "\u00a0"
     if unit == "share":
-        return f"{sign} {words.percent(threshold, 0)}"
+        return f"{sign}{words.percent(threshold, 0)}"
     if unit == "years":
-        return f"{sign} {words('project.years', years=words.number(threshold))}"
+        return f"{sign}{words('project.years', years=words.number(threshold))}"
     if unit == "days before construction":
         return words("project.before_construction")
-    return f"{sign} {words('project.t_per_year', t=words.number(threshold))}"
+    return f"{sign}{words('project.t_per_year', t=words.number(threshold))}"
 
 
-def exact(value: Decimal, threshold: Decimal, digits: int = 1) -> str:
+def _unit(row: Row) -> str:
+    """Unit of the part that decided; a filing without a date has no threshold to take it from."""
+    return str(policy.rules()[row["rule"]].parts[row["part"]]["unit"])
+
+
+def exact(value: Decimal, threshold: Decimal | None, digits: int = 1) -> str:
     """A number with as many decimals as it takes not to look like the threshold when it is not."""
+    if threshold is None:
+        return f"{value:.{digits}f}"
     for places in range(digits, 9):
         text = f"{value:.{places}f}"
         if value == threshold or Decimal(text) != threshold:
@@ -182,9 +194,9 @@ def exact(value: Decimal, threshold: Decimal, digits: int = 1) -> str:
     return str(value)
 
 
-def exact_percent(share: Decimal, threshold: Decimal) -> str:
+def exact_percent(share: Decimal, threshold: Decimal | None) -> str:
     """The same for a share, in percent."""
-    return f"{exact(share * 100, threshold * 100)}%"
+    return f"{exact(share * 100, None if threshold is None else threshold * 100)}%"
 
 
 def cohort_sentences(facts: Facts, words: Words) -> list[Sentence]:
@@ -205,7 +217,7 @@ def cohort_sentences(facts: Facts, words: Words) -> list[Sentence]:
                     place=place,
                     members=row["member_count"],
                     operating=row["operating_count"],
-                    unknown=row["unknown_count"],
+                    unknown=words("cohort.unknown", count=row["unknown_count"]) if row["unknown_count"] else "",
                     threshold=words.percent(row["threshold"], 0),
                     verdict=words.name("outcome", row["verdict"]),
                     more=words("cohort.more", count=row["more_needed"]) if row["more_needed"] else "",
@@ -227,8 +239,8 @@ def cohort_table(facts: Facts, words: Words) -> Table:
             (
                 Cell(words.place(row["place_code"], row["place_name"])),
                 Cell(words.name("outcome", outcome), f"tag {outcome}"),
-                Cell(words("supply.share_of", part=row["operating_count"], whole=row["member_count"])),
-                Cell(words.number(row["more_needed"])),
+                Cell(words("supply.share_of", part=row["operating_count"], whole=row["member_count"]) if row["member_count"] else NOTHING),
+                Cell(words.number(row["more_needed"]) if row["member_count"] else NOTHING),
                 Cell(row["operating_members"] or NOTHING),
                 Cell(with_siding_words(row["other_members"], words), "strong" if row["verdict"] == "breached" else ""),
                 Cell(row["haulage_unknown"] or NOTHING, "muted"),

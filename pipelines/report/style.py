@@ -110,6 +110,13 @@ def canvas(width: float, height: float, foot: str, *, left: float, right: float 
     return axes
 
 
+def halo() -> list[Any]:
+    """Return a white rim for a text that may stand on a bar or line."""
+    from matplotlib import patheffects
+
+    return [patheffects.withStroke(linewidth=2.5, foreground="#ffffff")]
+
+
 def quiet(axes: Axes, *, keep: str = "") -> None:
     """Take away the frame but for the named sides."""
     for side, spine in axes.spines.items():

@@ -84,10 +84,12 @@ def trend_chart(facts: Facts, words: Words) -> Chart:
     return Chart(
         name="dispatch_trend",
         title=words("supply.trend_title"),
-        unit=words("unit_short.t"),
+        unit=words("supply.trend_unit"),
         alt=words("supply.trend_alt", weeks=len(weeks), dispatch=words.number(city.get("dispatch_t")),
                   change=words.change(city.get("dispatch_change_share"))),
-        draw=lambda _: figures.trend(rows, weeks, words, foot, column="dispatch_t", is_low=is_low),
+        draw=lambda _: figures.trend(
+            rows, weeks, words, foot, column="dispatch_t", is_low=is_low, height_in=figures.bar_height(len(facts.counties))
+        ),
         query=facts.supply_history,
         foot=foot,
         is_half=True,
@@ -150,7 +152,7 @@ def rates_chart(facts: Facts, words: Words) -> Chart:
     return Chart(
         name="utilisation",
         title=words("supply.rates_title"),
-        unit="%",
+        unit=words("supply.rates_unit"),
         alt=words("supply.rates_alt", rows=both),
         draw=lambda is_narrow: figures.two_rates(
             labels,

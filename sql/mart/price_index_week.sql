@@ -4,6 +4,7 @@ description: >-
   like: one series is one area, product, unit, basis and tax; inside it a week is chained to the week before over
   matched quote lines (same market, specification and publisher). A missing quote is carried at most 4 weeks;
   after a longer gap, or when no line matches, a new segment starts at 100 and no change is measured across it.
+  Which series speaks for its product and area is in mart.price_level_week (is_lead).
 grain: one row a (area_code, product_id, unit, basis, tax, week_start)
 period: week_start
 lookback: unbounded

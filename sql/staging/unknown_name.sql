@@ -1,10 +1,10 @@
 /*
 description: Names on tickets, quotes and filings that no table knows; each becomes one question.
-grain: one row a (feed, source, kind, subject)
+grain: one row a (feed, kind, subject)
 period: none
 columns:
   feed: feed the name came with
-  source: source profile
+  source: source profiles, separated by a comma
   kind: unknown_site, unknown_product or unknown_county
   subject: the name
   row_count: rows that bear it
@@ -12,7 +12,7 @@ columns:
 */
 SELECT
     'weighbridge_ticket' AS feed,
-    source,
+    string_agg(DISTINCT source, ', ' ORDER BY source) AS source,
     'unknown_site' AS kind,
     site_name AS subject,
     count(*) AS row_count,
@@ -23,7 +23,7 @@ GROUP BY ALL
 UNION ALL
 SELECT
     'weighbridge_ticket' AS feed,
-    source,
+    string_agg(DISTINCT source, ', ' ORDER BY source) AS source,
     'unknown_product' AS kind,
     product_name AS subject,
     count(*) AS row_count,
@@ -34,7 +34,7 @@ GROUP BY ALL
 UNION ALL
 SELECT
     'price_quote' AS feed,
-    quote.source,
+    string_agg(DISTINCT quote.source, ', ' ORDER BY quote.source) AS source,
     'unknown_product' AS kind,
     quote.product_name AS subject,
     count(*) AS row_count,

@@ -1,17 +1,18 @@
 /*
 description: >-
   Price alerts as episodes, one for each rise of a product in an area, from opening to closing, with their newest facts.
+  The lead series speaks: the way of quoting (unit, basis, tax) with most collection points when the episode opened.
 grain: one row an episode
 columns:
-  episode_id: product, area, direction, kind of price and ISO week of opening
+  episode_id: product, area, direction and ISO week of opening
   area_code: county code, the city code for a city alert, or the given text for an area outside the region table
   area_name: name of the area
   is_city_area: true where the area is in the region table
   product_id: product
   product_name: Chinese name of the product
-  unit: what one price is for, t or m3
-  basis: ex_works or delivered
-  tax: incl or excl, value added tax in the price or not
+  unit: what one price of the lead series is for, t or m3
+  basis: ex_works or delivered, of the lead series
+  tax: incl or excl, value added tax in the price of the lead series or not
   direction: up; falls are information and open no episode
   opened_on: date of the newest quote in the week that opened it
   opened_week: ISO week that opened it
@@ -33,7 +34,7 @@ columns:
   quote_count: quote lines quoted in the week
   collection_point_count: markets with a quote in the week
   is_low_sample: true under the least number of collection points of sql/policy/price_level; flagged, not silenced
-  county_count: counties at the counted level or higher, for the city only
+  county_count: counties whose lead series stands at the counted level or higher, for the city only
   supply_state: 供应紧张, 供应不紧 or 供应未知
   neighbour_count: other areas with a price of the same kind in the week
   neighbour_price_yuan: median price of those areas, yuan per unit

@@ -1,6 +1,7 @@
 /*
 description: >-
-  What is sent, every transition of a price alert with the facts of its message as they were known then.
+  What is sent, every transition of a price alert with the facts of its message as they were known then. Price and
+  index are those of the lead series the episode was opened by.
 grain: one row a transition of an episode
 columns:
   event_id: episode, event, level and ISO week
@@ -14,9 +15,9 @@ columns:
   is_city_area: true where the area is in the region table
   product_id: product
   product_name: Chinese name of the product
-  unit: what one price is for, t or m3
-  basis: ex_works or delivered
-  tax: incl or excl, value added tax in the price or not
+  unit: what one price of the lead series is for, t or m3
+  basis: ex_works or delivered, of the lead series
+  tax: incl or excl, value added tax in the price of the lead series or not
   direction: up
   level: level after the transition; 无 where no clause speaks any more
   from_level: level before it
@@ -38,7 +39,7 @@ columns:
   quote_count: quote lines quoted in the week
   collection_point_count: markets with a quote in the week
   is_low_sample: true under the least number of collection points of sql/policy/price_level; flagged, not silenced
-  county_count: counties at the counted level or higher, for the city only
+  county_count: counties whose lead series stands at the counted level or higher, for the city only
   supply_state: 供应紧张, 供应不紧 or 供应未知
   neighbour_count: other areas with a price of the same kind in the week
   neighbour_price_yuan: median price of those areas, yuan per unit

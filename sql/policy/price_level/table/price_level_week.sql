@@ -1,6 +1,7 @@
 /*
 description: >-
   Warning level of every price series and week, with the clause that speaks; judged on data up to that week only.
+  One series speaks for its product and area in a week, the lead; the others are shown and open no alert.
 grain: one row a (area_code, product_id, unit, basis, tax, week_start)
 columns:
   area_code: county code, the city code for a city alert, or the given text for an area outside the region table
@@ -11,6 +12,9 @@ columns:
   unit: what one price is for, t or m3
   basis: ex_works or delivered
   tax: incl or excl, value added tax in the price or not
+  is_lead: >-
+    true where this series speaks for its product and area in the week, the one with most collection points of late;
+    exactly one does
   week_start: Monday of the week
   iso_week: ISO week
   segment: number of the unbroken chain; empty for a city row that only counts counties
@@ -25,19 +29,21 @@ columns:
   month_share: change against 4 weeks before, share
   year_share: change against 52 weeks before, share
   low_26w_share: rise above the lowest of the last 26 weeks, share
-  level: level of the open episode, 蓝 黄 橙 红, or 无
+  level: level of the open episode, 蓝 黄 橙 红, or 无; always 无 where the series is not the lead
   rule_level: highest level whose clause is met this week alone; empty where the week cannot be judged
-  price_level: level in force before supply is considered
-  rule: clause of sql/policy/price_level that speaks loudest, or the one that was left
+  price_level: level in force before supply is considered; always 无 where the series is not the lead
+  rule: >-
+    clause of sql/policy/price_level that speaks loudest, or the one that was left; of a series that is not the lead
+    the highest one met this week
   value: what that clause measured, a share or a count by value_unit
   bound: figure it was compared with
   must_be: comparison of value with bound
   value_unit: share or county
   rules_met: all clauses met this week, from the lowest, separated by comma
-  county_count: counties at the counted level or higher, for the city only
+  county_count: counties whose lead series stands at the counted level or higher, for the city only
   supply_state: 供应紧张, 供应不紧 or 供应未知
   is_fall_noted: true where the price fell by the noted share against the week before; information only
-  episode_id: open episode of the series in the week
+  episode_id: open episode of the product and area in the week, on its lead row only
 */
 CREATE OR REPLACE TABLE mart.price_level_week (
     area_code VARCHAR NOT NULL,
@@ -48,6 +54,7 @@ CREATE OR REPLACE TABLE mart.price_level_week (
     unit VARCHAR NOT NULL,
     basis VARCHAR NOT NULL,
     tax VARCHAR,
+    is_lead BOOLEAN NOT NULL,
     week_start DATE NOT NULL,
     iso_week VARCHAR NOT NULL,
     segment INTEGER,
