@@ -103,7 +103,7 @@ class Follower:
         for kind, row in rows.items():
             series = self.series.setdefault(kind, Series(Ladder(self.rule, is_city=self.is_city)))
             if kind == lead != before:
-                series.spoken_for_until = self.spoke_on
+                series.untold_after = self.spoke_on
             self._take(series, row, is_lead=kind == lead)
             series.previous = row
             series.segment = row["segment"] or series.segment
@@ -127,17 +127,14 @@ class Follower:
             # A carried quote is no news: it neither opens, raises, lowers nor closes.
             self._note_week(series, row, None, [], is_lead=is_lead)
             return
-        fresh, met = series.ladder.climb(row)
-        series.risen |= {clause.rule: (row["week_start"], series.previous) for clause in fresh}
+        is_news, before, met = series.climb(row)
         spoken = series.ladder.spoken(row) if is_lead else loudest(met, row)
         if is_lead:
-            news = series.news(fresh, met)
-            series.spoken_for_until, self.spoke_on = None, row["week_start"]
+            self.spoke_on = row["week_start"]
             if self.episode:
                 self._advance(self.episode, row, spoken, met)
-            elif news:
-                first = min((series.risen[clause.rule] for clause in news), key=lambda risen: risen[0])
-                self._open(series, row, first[1], spoken, met)
+            elif is_news:
+                self._open(series, row, before, spoken, met)
         self._note_week(series, row, spoken, met, is_lead=is_lead)
 
     def _open(self, series: Series, row: Row, before: Row | None, spoken: Row, met: list[Clause]) -> None:

@@ -27,13 +27,13 @@ def kind_of(row: Row) -> Kind:
 
 @dataclass
 class Series:
-    """One way of quoting: its ladder, its last row, and since when each clause is met, with the row before that."""
+    """One way of quoting: its ladder, its last row, and since when each clause holds, with the row before that."""
 
     ladder: Ladder
     previous: Row | None = None
     segment: int | None = None
     risen: dict[str, tuple[dt.date, Row | None]] = field(default_factory=dict)
-    spoken_for_until: dt.date | None = None  # set where the series took over the lead and has not spoken yet
+    untold_after: dt.date | None = None  # set where the series took over the lead and has not spoken yet
 
     def is_break(self, row: Row | None) -> bool:
         """Whether the row cannot be measured against the ones before; None stands for a week without a row."""
@@ -43,11 +43,22 @@ class Series:
             return True
         return None not in (self.segment, row["segment"]) and self.segment != row["segment"]
 
-    def news(self, fresh: list[Clause], met: list[Clause]) -> list[Clause]:
-        """Clauses that nobody was told of: newly met, or met since the lead before this one last spoke."""
-        if self.spoken_for_until is None:
-            return fresh
-        return [clause for clause in met if self.risen[clause.rule][0] > self.spoken_for_until]
+    def climb(self, row: Row) -> tuple[bool, Row | None, list[Clause]]:
+        """Take in a quoted week.
+
+        Returns whether a clause is met that nobody was told of, the row before the rise it is part of, and all
+        clauses met. Nobody was told of what is newly met, and of what was since the lead before this one last spoke.
+        """
+        if self.ladder.rank() == 0:
+            self.risen = {}
+        fresh, met = self.ladder.climb(row)
+        self.risen |= {clause.rule: (row["week_start"], self.previous) for clause in fresh}
+        until, self.untold_after = self.untold_after, None
+        if until is None:
+            return bool(fresh), self.previous, met
+        untold = [(since, before) for since, before in self.risen.values() if since > until]
+        is_news = any(self.risen[clause.rule][0] > until for clause in met)
+        return is_news, min(untold, key=lambda risen: risen[0])[1] if is_news else None, met
 
 
 class LeadChooser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipelines.errors import MachineError
 
 HOST = "127.0.0.1"
 TIMEOUT_SECONDS = 15
+ATTEMPTS = 4
 
 
 class Api:
@@ -52,6 +54,18 @@ class Api:
         }
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        for left in range(ATTEMPTS, 0, -1):
+            status, text = self._send(method, path, body)
+            if status < 400:
+                return json.loads(text) if text else None
+            if status < 500 or left == 1:
+                break
+            # On SQLite the server now and then locks itself out while it notes who called, and answers 500 before
+            # it has done anything; asked again it does it.
+            time.sleep(1)
+        raise MachineError(f"Airflow refused {method} {path}: {status} {text[:500]}")
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str]:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)
         headers = {"Content-Type": "application/json"}
         if self._token:
@@ -59,9 +73,6 @@ class Api:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            text = answer.read().decode("utf-8")
+            return answer.status, answer.read().decode("utf-8")
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise MachineError(f"Airflow refused {method} {path}: {answer.status} {text[:500]}")
-        return json.loads(text) if text else None

@@ -82,7 +82,7 @@ def known(path: list[float], weeks: int, **other) -> list[dict]:
         (3, "【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"),
         (4, "【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"),  # no transition: still that of week 3
         (5, "【价格预警】天然砂 确山县 橙级（升级）：较四周前 +22.0%"),
-        (8, "【价格预警】天然砂 确山县 预警结束：价格已回到基准附近"),
+        (8, None),  # over before anybody heard of it
     ],
 )
 def test_which_words_at_which_week(tmp_path, weeks, words):
@@ -153,9 +153,10 @@ def test_the_age_of_a_late_quote_is_said(tmp_path):
 
 
 def test_silence_is_not_called_a_fall(tmp_path):
-    quotes = known(SPIKE, 3) + world.series([100] * 9, area="411721")
-    alerts.send(Settings(home=tmp_path), edition(tmp_path, quotes))
-    assert "无法继续判断，不等于价格已回落" in texts(Settings(home=tmp_path))[0]
+    home = Settings(home=tmp_path)
+    for weeks in (3, 9):
+        alerts.send(home, edition(tmp_path, known(SPIKE, 3) + world.series([100] * weeks, area="411721")))
+    assert "无法继续判断，不等于价格已回落" in texts(home)[-1]
 
 
 def test_english(tmp_path):
@@ -188,6 +189,54 @@ def test_every_kind_of_event_has_its_words(language):
         assert "\n" not in title
         assert "None" not in title + body
         assert not re.search(r"\d\.\d{3,}", body), body
+
+
+THREE_WAYS = ({"market": "甲"}, {"market": "乙"}, {"basis": "delivered"}, {"tax": "excl"})
+
+
+def test_the_other_ways_of_quoting_are_one_line_of_evidence(tmp_path):
+    quotes = [row for way in THREE_WAYS for row in world.series([100, 100, 112], **way)]
+    home = Settings(home=tmp_path)
+    summary = alerts.send(home, edition(tmp_path, quotes))
+    assert summary.titles == ["【价格预警】天然砂 确山县 黄级（新预警）：较上周 +12.0%"]
+    text = texts(home)[0]
+    lines = [line for line in text.splitlines() if line.startswith("其他口径")]
+    assert lines == [
+        "其他口径（仅作印证） 确山县：到场价、含税（元/吨）2026-W04 较上周 +12.0%（黄，采价点1个）；"
+        "出厂价、不含税（元/吨）2026-W04 较上周 +12.0%（黄，采价点1个）"
+    ]
+    assert text.index("其他口径") < text.index("\n波及 ")
+    assert "仍在预警的地区1处：确山县（黄）" in text
+    assert [line.count("确山县") for line in text.splitlines() if line.startswith("波及")] == [1]
+
+
+def test_evidence_in_english(tmp_path):
+    quotes = [row for way in THREE_WAYS[:3] for row in world.series([100, 100, 112], **way)]
+    home = Settings(home=tmp_path, language="en")
+    alerts.send(home, edition(tmp_path, quotes))
+    assert (
+        "\nOther quotations (evidence only), 确山县: delivered, VAT included (yuan/t), 2026-W04:"
+        " against the week before +12.0% (yellow, points: 1)\n\nPlaces still under alert:"
+    ) in texts(home)[0]
+
+
+def test_what_the_others_met_before_the_episode_or_not_at_all_is_no_evidence(tmp_path):
+    paths = ([100, 100, 100, 112], [100, 100, 100, 112], [100, 112, 112, 112], [100, 100, 100, 104])
+    quotes = [row for way, path in zip(THREE_WAYS, paths, strict=True) for row in world.series(path, **way)]
+    home = Settings(home=tmp_path)
+    alerts.send(home, edition(tmp_path, quotes))
+    assert "其他口径" not in texts(home)[0]
+
+
+def test_an_episode_that_another_series_takes_up_is_told_as_one_place(tmp_path):
+    home = Settings(home=tmp_path)
+    quotes = [row for market in "甲乙" for row in world.series([100, 100, 125], market=market)]
+    other = world.series([100, 100] + [125] * 6, basis="delivered")
+    alerts.send(home, edition(tmp_path, quotes + other[:3]))
+    summary = alerts.send(home, edition(tmp_path, quotes + other))
+    assert summary.titles == ["【价格预警】天然砂 确山县 黄级（新预警）：较近26周最低周 +25.0%"]
+    assert "结束" not in texts(home)[-1]
+    assert alerts.send(home, edition(tmp_path, quotes + other)).sent == 0
 
 
 # Few
@@ -234,6 +283,34 @@ def test_only_the_newest_transition_of_an_episode_is_sent(tmp_path):
     summary = alerts.send(home, edition(tmp_path, known(SPIKE, 5)))
     assert summary.sent == 1
     assert "橙级（升级）" in summary.titles[0]
+
+
+def test_a_first_run_on_old_data_tells_open_episodes_alone(tmp_path):
+    shapes = {
+        "411702": [100, 112, 100, 100, 100, 100, 100, 100],  # returned
+        "411721": [100, 100, 100, 112, 112, 112, 112, 112],  # lowered to 无, still watched
+        "411722": [100, 100, 112],  # series ended
+        "411725": [100, 100, 100, 100, 112, 124, 124, 124],  # open: 黄, then 橙
+        "411726": [100, 100, 100, 100, 100, 100, 100, 112],  # open
+    }
+    quotes = [row for area, path in shapes.items() for row in world.series(path, area=area)]
+    home = Settings(home=tmp_path)
+    path = edition(tmp_path, quotes)
+    first, second = alerts.send(home, path), alerts.send(home, path)
+    assert sorted(title.split()[1] for title in first.titles) == ["泌阳县", "确山县"]
+    assert (first.sent, first.suppressed, second.sent) == (2, 3, 0)
+    assert "橙级（升级）" in "".join(first.titles)
+
+
+@pytest.mark.parametrize(("weeks", "words"), [(9, "降为无级别，继续观察"), (8, "预警结束")])
+def test_who_heard_of_an_episode_hears_of_its_end(tmp_path, receiver, weeks, words):
+    path = {8: SPIKE, 9: [100, 100, 112, 112, 112, 112, 112, 112, 112]}[weeks]
+    late = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    alerts.send(Settings(home=tmp_path), edition(tmp_path, known(path, 3)))
+    summary = alerts.send(late, edition(tmp_path, known(path, weeks)))
+    # The address was added later: the end of what it never heard of is no news to it.
+    assert words in summary.titles[0]
+    assert (summary.sent, summary.suppressed, receiver.messages) == (1, 1, [])
 
 
 # Each once, none lost

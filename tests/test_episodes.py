@@ -319,7 +319,7 @@ def test_a_rise_while_the_lead_was_silent_is_news_with_the_base_before_it():
     con = world.build(quotes)
     # Carried for four weeks, the lead still leads and decides nothing; then the other one speaks.
     assert world.leads(con) == [PLAIN] * 10 + [TO_SITE] * 3
-    assert [event[:3] for event in world.events(con)][0] == ("opened", 10, "橙")
+    assert world.events(con)[0][:3] == ("opened", 10, "橙")
     found = alert_rows(con)[0]
     assert (found["base_price_yuan"], found["base_on"], found["is_low_sample"]) == (
         100,
@@ -372,13 +372,19 @@ def test_noise_of_other_series_is_no_city_alert():
 def test_city_quotes_that_stop_leave_the_counties_to_speak():
     rows = []
     for area in list(world.COUNTIES)[:3]:
-        rows += world.sellers(3, [100, 100, 112] + [113] * 14, area)
-    con = world.build(rows + world.series([100, 100, 112], area="411700", **DELIVERED))
-    found = alert_rows(con, "411700")
-    assert [(row["basis"], row["base_price_yuan"], row["close_reason"]) for row in found] == [
-        ("delivered", 100, "series_ended"),
+        rows += world.sellers(3, [100, 100] + [125] * 12, area)
+    con = world.build(rows + world.series([100, 100, 125], area="411700", **DELIVERED))
+    assert world.events(con, "411700") == [
+        ("opened", 2, "橙", None),
+        ("closed", 7, "无", "series_ended"),
+        ("opened", 7, "橙", None),
     ]
-    assert world.leads(con, "411700") == [TO_SITE] * 7 + [PLAIN] * 10
+    found = alert_rows(con, "411700")
+    assert [(row["basis"], row["base_price_yuan"], row["county_count"]) for row in found] == [
+        ("delivered", 100, 3),
+        ("ex_works", None, 3),
+    ]
+    assert world.leads(con, "411700") == [TO_SITE] * 7 + [PLAIN] * 7
 
 
 WAYS = ({}, DELIVERED, UNTAXED)

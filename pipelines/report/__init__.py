@@ -1,1 +1,1 @@
-"""The weekly report: one set of figures, tables and words (`blocks`), and formats that lay them out beside each other."""
+"""The weekly report: one set of figures, tables and words (`blocks`), and formats that lay them out."""

@@ -47,7 +47,11 @@ def _line(kind: Cell, matter: str, names: str, advice: str, who: str, basis: str
 
 def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     rule = levels.load("price_level")
-    running = [row for row in facts.episodes.rows if row["event"] != "closed" and fact.rank(row["level"]) >= fact.rank(PRICE_FROM)]
+    running = [
+        row
+        for row in facts.episodes.rows
+        if row["event"] != "closed" and fact.rank(row["level"]) >= fact.rank(PRICE_FROM)
+    ]
     groups: dict[tuple[int, str], list[Row]] = {}
     for row in prices.ordered(running):
         groups.setdefault((-fact.rank(row["level"]), row["product_id"]), []).append(row)
@@ -59,7 +63,8 @@ def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
         for row in rows:
             kinds.setdefault(words.place(row["area_code"], row["area_name"]), []).append(words.kind(row))
         names = words.listed(
-            (words("action.place_kinds", place=place, kinds=words.listed(found)) for place, found in kinds.items()), most=MOST
+            (words("action.place_kinds", place=place, kinds=words.listed(found)) for place, found in kinds.items()),
+            most=MOST,
         )
         yield _line(
             Cell(words.level(level), f"light {fact.level_style(level)}"),
@@ -79,7 +84,9 @@ def _supply(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     rule = levels.load("supply_level")
     hit = [row for row in facts.supply.rows if not row["is_city"] and fact.rank(row["level"]) > 0]
     for level in sorted({row["level"] for row in hit}, key=fact.rank, reverse=True):
-        names = words.listed(words.place(row["county_code"], row["county_name"]) for row in hit if row["level"] == level)
+        names = words.listed(
+            words.place(row["county_code"], row["county_name"]) for row in hit if row["level"] == level
+        )
         clause = rule.raw["clauses"][0]
         yield _line(
             Cell(words.level(level), f"light {fact.level_style(level)}"),
@@ -105,9 +112,11 @@ def _projects(facts: Facts, words: Words, *, is_law: bool) -> Iterable[tuple[Cel
             names,
             rule.action[words.language],
             words.listed(rule.who),
-            words("action.law_basis" if is_law else "action.management_basis",
-                  clause=projects.clause(rule.document, rule.clause, words)),
-        )  # fmt: skip
+            words(
+                "action.law_basis" if is_law else "action.management_basis",
+                clause=projects.clause(rule.document, rule.clause, words),
+            ),
+        )
 
 
 def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
@@ -115,10 +124,14 @@ def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     short = [row for row in facts.cohort.rows if row["verdict"] == "breached"]
     if short:
         names = words.listed(
-            words("action.cohort_place", place=words.place(row["place_code"], row["place_name"]), more=row["more_needed"],
-                  names=projects.with_siding_words(row["other_members"], words))
+            words(
+                "action.cohort_place",
+                place=words.place(row["place_code"], row["place_name"]),
+                more=row["more_needed"],
+                names=projects.with_siding_words(row["other_members"], words),
+            )
             for row in sorted(short, key=lambda row: (not row["is_city"], row["place_code"]))
-        )  # fmt: skip
+        )
         yield _line(
             Cell(words("outcome.breached"), "tag breached"),
             rule.title[words.language],
@@ -133,7 +146,9 @@ def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     city = facts.city_overload
     if city and city["breached_count"]:
         rule = policy.rules()["axle_limit"]
-        sites = sorted(facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"]))
+        sites = sorted(
+            facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"])
+        )
         names = words.listed(
             (words("action.site", site=row["site_name"], count=row["breached_count"]) for row in sites), most=MOST
         )
@@ -150,15 +165,28 @@ def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
 def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     for feed, source, contract in health.silent(facts):
         name = words.name("feed", feed) + (f"/{source}" if source else "")
-        yield _line(Cell(words("action.data"), "tag data"), words("action.silent"), name, words("action.silent_advice"), contract.who_fixes,
-                    words("action.contract"))  # fmt: skip
+        yield _line(
+            Cell(words("action.data"), "tag data"),
+            words("action.silent"),
+            name,
+            words("action.silent_advice"),
+            contract.who_fixes,
+            words("action.contract"),
+        )
     low = health.incomplete_counties(facts)
     if low:
         names = words.listed(
-            f"{words.place(row['county_code'], row['county_name'])} {words.percent(row['completeness_share'], 0)}" for row in low
+            f"{words.place(row['county_code'], row['county_name'])} {words.whole_percent(row['completeness_share'])}"
+            for row in low
         )
-        yield _line(Cell(words("action.data"), "tag data"), words("action.incomplete"), names,
-                    words("action.incomplete_advice"), _who_fixes_tickets(), words("action.contract"))  # fmt: skip
+        yield _line(
+            Cell(words("action.data"), "tag data"),
+            words("action.incomplete"),
+            names,
+            words("action.incomplete_advice"),
+            _who_fixes_tickets(),
+            words("action.contract"),
+        )
 
 
 def _who_fixes_tickets() -> str:

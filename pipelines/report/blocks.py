@@ -1,4 +1,4 @@
-"""What a report consists of, whatever format lays it out: sections of sentences, tables and charts with their queries."""
+"""What a report consists of, whatever format lays it out: sentences, tables and charts with their queries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """Rows of the edition with the statement that returns them; `name` is the name of the data file beside the page."""
+    """Rows of the edition with the statement that returns them; `name` names the data file beside the page."""
 
     name: str
     sql: str

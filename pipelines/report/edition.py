@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Edition:
-    """The edition as seen from one week. Every listing is a plain statement, the one that is printed beside the figure."""
+    """The edition as seen from one week. Every listing is a plain statement, printed beside its figure."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, week: Week) -> None:
         self.con = con

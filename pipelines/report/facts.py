@@ -98,9 +98,7 @@ def read(edition: Edition, *, is_simulated: bool) -> Facts:
         region=edition.all_of("reference.region"),
         product=edition.all_of("reference.product", order="rowid"),
         prices=edition.week_of("price_week"),
-        price_history=edition.week_of(
-            "price_week", weeks=PRICE_WEEKS, only="is_main_kind", as_name="price_history"
-        ),
+        price_history=edition.week_of("price_week", weeks=PRICE_WEEKS, only="is_main_kind", as_name="price_history"),
         episodes=edition.week_of("price_episode_week"),
         supply=edition.week_of("supply_week"),
         supply_history=edition.week_of("supply_week", weeks=SUPPLY_WEEKS, as_name="supply_history"),
@@ -134,8 +132,8 @@ def level_style(level: str | None) -> str:
 
 def least_completeness() -> float:
     """Completeness under which weeks are not compared, as the supply rule states it."""
-    bound = next(bound for _, bound in levels.load("supply_level").conditions if bound.measure == "completeness_share")
-    return bound.value
+    conditions = levels.load("supply_level").conditions
+    return next(bound.value for _, bound in conditions if bound.measure == "completeness_share")
 
 
 def is_incomplete(share: Any) -> bool:

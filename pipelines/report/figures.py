@@ -69,14 +69,28 @@ def trend(
             text = words.number(values[weeks[place]], digits)
             side = "right" if place >= len(weeks) - 2 else "left" if place < 2 else "center"
             at = place + 0.4 if side == "right" else place - 0.4 if side == "left" else place
-            axes.text(at, values[weeks[place]] + top * 0.03, text, ha=side, color=color, fontsize=style.SMALL + 0.5,
-                      path_effects=style.halo())  # fmt: skip
+            axes.text(
+                at,
+                values[weeks[place]] + top * 0.03,
+                text,
+                ha=side,
+                color=color,
+                fontsize=style.SMALL + 0.5,
+                path_effects=style.halo(),
+            )
     for row in rows:
         if row.get("is_holiday_week") and row["week_start"] in values:
             place = (row["week_start"] - weeks[0]) // WEEK
             on_dark = row["week_start"] == weeks[-1] and not is_low.get(row["week_start"], False)
-            axes.text(place, top * 0.02, words("figure.holiday"), ha="center", va="bottom", fontsize=6.5,
-                      color="#ffffff" if on_dark else style.INK)  # fmt: skip
+            axes.text(
+                place,
+                top * 0.02,
+                words("figure.holiday"),
+                ha="center",
+                va="bottom",
+                fontsize=6.5,
+                color="#ffffff" if on_dark else style.INK,
+            )
     axes.set_xlim(-0.6, len(weeks) - 0.4)
     axes.set_ylim(0, top * 1.12)
     week_ticks(axes, weeks, every=5 if len(weeks) > 14 else 3)

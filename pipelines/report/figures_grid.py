@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipelines.report import style
@@ -45,7 +46,7 @@ def price_index(
     axes = style.canvas(width, height, foot, left=left, top=0.34, right=0.05)
     axes.axis("off")
     shown = [row["price_index"] for rows in series.values() for row in rows if row["price_index"] is not None]
-    low, high = min([*shown, 99.0]), max([*shown, 101.0])
+    low, high = float(min([*shown, 99.0])), float(max([*shown, 101.0]))
     span = max((weeks[1] - weeks[0]) // WEEK, 1)
     field = 1.0  # a column is one wide: the line takes `line`, its label the rest
     pill = max(_width_em(words.level(level)) for level in style.LEVELS)
@@ -64,8 +65,14 @@ def price_index(
             axes.plot(ends, [y_of(row, 100)] * 2, color=style.RULE, linewidth=0.8, zorder=1)
             points = series.get((area_code, product_id), ())
             if not points:
-                axes.text(ends[0], row + 0.5, words("word.not_reported"), fontsize=style.SMALL, color=style.MUTED,
-                          va="center")  # fmt: skip
+                axes.text(
+                    ends[0],
+                    row + 0.5,
+                    words("word.not_reported"),
+                    fontsize=style.SMALL,
+                    color=style.MUTED,
+                    va="center",
+                )
                 continue
             _line(axes, [(x_of(column, p["week_start"]), y_of(row, p["price_index"]), p) for p in points])
             last = points[-1]
@@ -80,17 +87,24 @@ def price_index(
             axes.text(beside, row + 0.5, label, fontsize=style.BASE, va="center", color=style.INK)
             if not is_narrow:
                 change = words.percent(last["month_share"], signed=True)
-                axes.text(beside + 0.135, row + 0.5, change, fontsize=style.SMALL, va="center", color=style.MUTED)
+                axes.text(beside + 0.13, row + 0.5, change, fontsize=style.SMALL, va="center", color=style.MUTED)
             if has_level:
-                _pill(axes, beside + (0.31 if is_narrow else 0.255), row + 0.5, last["level"], words)
+                _pill(axes, beside + (0.31 if is_narrow else 0.272), row + 0.5, last["level"], words)
     for row, (_, name) in enumerate(areas):
         axes.text(-0.02, row + 0.5, name, ha="right", va="center", fontsize=style.BASE)
         axes.plot([0, len(products) * field - 0.02], [row + 1] * 2, color=style.PALE, linewidth=0.8, zorder=0)
     for column in range(len(products)):
         for week, side in ((weeks[0], "left"), (weeks[1], "right")):
             below = 0.42 if is_narrow and side == "right" else 0.1  # side by side they would touch
-            axes.text(x_of(column, week), len(areas) + below, f"{week:%y}-W{week:%V}", ha=side, va="top",
-                      fontsize=style.SMALL - 0.5, color=style.MUTED)  # fmt: skip
+            axes.text(
+                x_of(column, week),
+                len(areas) + below,
+                f"{week:%y}-W{week:%V}",
+                ha=side,
+                va="top",
+                fontsize=style.SMALL - 0.5,
+                color=style.MUTED,
+            )
     axes.set_xlim(0, len(products) * field)
     axes.set_ylim(len(areas) + 0.02, 0)
     return axes.figure  # type: ignore[return-value]  # never a sub-figure
@@ -99,7 +113,7 @@ def price_index(
 def _line(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None:
     """A line that breaks where weeks are missing or the chain starts anew; carried points dashed, alerts thick."""
     runs: list[tuple[str, bool, list[tuple[float, float]]]] = []
-    for (x0, y0, before), (x1, y1, after) in zip(points, points[1:], strict=False):
+    for (x0, y0, before), (x1, y1, after) in pairwise(points):
         if after["week_start"] - before["week_start"] != WEEK or after["segment"] != before["segment"]:
             continue
         look = (after["level"], bool(after["is_imputed"]))
@@ -112,8 +126,15 @@ def _line(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None:
         xs, ys = [x for x, _ in places], [y for _, y in places]
         if on:  # a dark rim: a yellow line alone is hard to see on white
             axes.plot(xs, ys, color=style.INK, linewidth=3.6, zorder=3, solid_capstyle="round")
-        axes.plot(xs, ys, color=style.LEVELS[level][0] if on else style.MAIN, linewidth=2.4 if on else 1.1, zorder=3,
-                  linestyle=(0, (1.5, 1.2)) if is_carried else "-", solid_capstyle="round")  # fmt: skip
+        axes.plot(
+            xs,
+            ys,
+            color=style.LEVELS[level][0] if on else style.MAIN,
+            linewidth=2.4 if on else 1.1,
+            zorder=3,
+            linestyle=(0, (1.5, 1.2)) if is_carried else "-",
+            solid_capstyle="round",
+        )
 
 
 def _pill(axes: Axes, x: float, y: float, level: str, words: Words) -> None:
@@ -132,7 +153,7 @@ def completeness(
     *,
     is_narrow: bool,
 ) -> Figure:
-    """A field a place and week with the share of expected site-days seen; below `least` it is boxed, without data crossed.
+    """A field a place and week with the share of site-days seen; boxed below `least`, crossed without data.
 
     Args:
         shares: completeness by place code and week.
@@ -161,8 +182,15 @@ def completeness(
             fill = "#2b5c8a" if dark else "#9db7d0" if share >= least else "#fbe6d4"
             edge = style.WARN if share < least else "none"
             axes.add_patch(Rectangle(corner, 0.94, 0.88, facecolor=fill, edgecolor=edge, linewidth=1.4))
-            axes.text(column, row, f"{int(share * 100)}", ha="center", va="center", fontsize=style.SMALL,
-                      color="#ffffff" if dark else style.INK)  # fmt: skip
+            axes.text(
+                column,
+                row,
+                words.whole_percent(share, sign=""),
+                ha="center",
+                va="center",
+                fontsize=style.SMALL,
+                color="#ffffff" if dark else style.INK,
+            )
     axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xticks(range(len(shown)), [f"W{week.isocalendar().week:02d}" for week in shown])
@@ -204,8 +232,15 @@ def verdicts(
             fill, text, hatch = style.OUTCOMES[outcome]
             edge = style.HATCH_INK if hatch == "////" else "#c3cbd3" if hatch else "#ffffff"
             axes.barh(middle, count, left=begin, height=thick, color=fill, hatch=hatch, edgecolor=edge, linewidth=0.8)
-            axes.text(begin + count / 2, middle, str(count), ha="center", va="center", color=text,
-                      fontsize=style.SMALL + 0.5)  # fmt: skip
+            axes.text(
+                begin + count / 2,
+                middle,
+                str(count),
+                ha="center",
+                va="center",
+                color=text,
+                fontsize=style.SMALL + 0.5,
+            )
             begin += count
         if is_narrow:
             axes.text(0, place - 0.2, title, fontsize=style.BASE, va="center")
@@ -223,6 +258,17 @@ def _outcome_key(axes: Axes, outcomes: Sequence[tuple[str, str]], *, columns: in
     patches = []
     for outcome, name in outcomes:
         fill, _, hatch = style.OUTCOMES[outcome]
-        patches.append(Patch(facecolor=fill, hatch=hatch, edgecolor=style.HATCH_INK if hatch else "#c3cbd3", label=name))
-    axes.legend(handles=patches, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False,
-                fontsize=style.SMALL, handlelength=1.2, handleheight=0.9, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
+        edge = style.HATCH_INK if hatch else "#c3cbd3"
+        patches.append(Patch(facecolor=fill, hatch=hatch, edgecolor=edge, label=name))
+    axes.legend(
+        handles=patches,
+        ncols=columns,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        frameon=False,
+        fontsize=style.SMALL,
+        handlelength=1.2,
+        handleheight=0.9,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )

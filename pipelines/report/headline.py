@@ -14,7 +14,9 @@ MOST = 4  # names in a sentence; the tables hold them all
 
 def headline(facts: Facts, words: Words) -> Headline:
     """Return the first screen of the week."""
-    return Headline(tiles(facts, words), lights(facts, words), tuple(changes(facts, words)), actions.table(facts, words))
+    return Headline(
+        tiles(facts, words), lights(facts, words), tuple(changes(facts, words)), actions.table(facts, words)
+    )
 
 
 def tiles(facts: Facts, words: Words) -> tuple[Tile, ...]:
@@ -49,7 +51,8 @@ def _supply_tile(facts: Facts, words: Words) -> Tile:
     label = words("tile.supply")
     counties = [row for row in facts.supply.rows if not row["is_city"]]
     if not counties:
-        return Tile(label, words("word.not_reported"), words("tile.no_tickets"), "none")
+        missing = words("tile.no_tickets" if facts.city is None else "tile.no_register")
+        return Tile(label, words("word.not_reported"), missing, "none")
     judged = [row for row in counties if row["level"] is not None]
     note = words("tile.supply_judged", judged=len(judged), total=len(counties))
     if not judged:
@@ -57,7 +60,8 @@ def _supply_tile(facts: Facts, words: Words) -> Tile:
     top = max(judged, key=lambda row: fact.rank(row["level"]))
     if top["level"] != levels.NO_LEVEL:
         note = words.listed(
-            (words.place(row["county_code"], row["county_name"]) for row in judged if row["level"] == top["level"]), most=2
+            (words.place(row["county_code"], row["county_name"]) for row in judged if row["level"] == top["level"]),
+            most=2,
         )
     return Tile(label, words.level(top["level"]), note, fact.level_style(top["level"]))
 
@@ -90,6 +94,8 @@ def _project_tile(facts: Facts, words: Words) -> Tile:
 def _health_tile(facts: Facts, words: Words) -> Tile:
     if facts.city is None:
         return Tile(words("tile.health"), words("word.not_reported"), words("tile.no_tickets"), "none")
+    if not facts.city["expected_day_count"]:
+        return Tile(words("tile.health"), words("word.not_judged"), words("tile.no_register"), "none")
     note = words("tile.site_days", seen=facts.city["seen_day_count"], expected=facts.city["expected_day_count"])
     return Tile(words("tile.health"), words.percent(facts.city["completeness_share"]), note)
 
@@ -107,13 +113,19 @@ def lights(facts: Facts, words: Words) -> Table:
         for product_id, _ in products or [("", "")]:
             series = [r for r in facts.prices.rows if (r["area_code"], r["product_id"]) == (area_code, product_id)]
             cells.append(_price_light(series, words))
-        cells.append(Cell("", "light level-blank") if area_code == code else _supply_light(supply_rows.get(area_code), words))
+        cells.append(
+            Cell("", "light level-blank") if area_code == code else _supply_light(supply_rows.get(area_code), words)
+        )
         lines.append(tuple(cells))
     titles = [name for _, name in products] or [words("column.price")]
     return Table(
         name="lights",
         title=words("light.title"),
-        columns=(Column(words("column.place")), *(Column(title) for title in titles), Column(words("column.supply_level"))),
+        columns=(
+            Column(words("column.place")),
+            *(Column(title) for title in titles),
+            Column(words("column.supply_level")),
+        ),
         rows=tuple(lines),
         query=facts.prices,
         also=(facts.supply,),
@@ -138,7 +150,9 @@ def _price_light(series: list[Row], words: Words) -> Cell:
     if before is not None and before != top["level"]:
         arrow = "▲" if fact.rank(top["level"]) > fact.rank(before) else "▼"
         notes.insert(0, words("light.before", arrow=arrow, level=words.level(before)))
-    return Cell(words.level(top["level"]), f"light {fact.level_style(top['level'])}", words("light.separator").join(notes))
+    return Cell(
+        words.level(top["level"]), f"light {fact.level_style(top['level'])}", words("light.separator").join(notes)
+    )
 
 
 def _supply_light(row: Row | None, words: Words) -> Cell:
@@ -173,10 +187,14 @@ def changes(facts: Facts, words: Words) -> list[Sentence]:
     ]
     if moved:
         names = words.listed(
-            words("change.level", place=words.place(row["county_code"], row["county_name"]),
-                  before=words.level(row["level_before"]), level=words.level(row["level"]))
+            words(
+                "change.level",
+                place=words.place(row["county_code"], row["county_name"]),
+                before=words.level(row["level_before"]),
+                level=words.level(row["level"]),
+            )
             for row in moved
-        )  # fmt: skip
+        )
         found.append(Sentence(words("change.supply", names=names), "strong"))
     city, before = facts.city_overload, facts.before(facts.overload_history)
     if city and before and city["over_rate_per_1000"] is not None and before["over_rate_per_1000"] is not None:

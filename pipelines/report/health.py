@@ -28,6 +28,8 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
     found = []
     if facts.city is None:
         found.append(Sentence(words("health.no_tickets"), "strong"))
+    elif not facts.city["expected_day_count"]:
+        found.append(Sentence(words("health.none_expected"), "strong"))
     else:
         found.append(
             Sentence(
@@ -49,11 +51,11 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
         names = words.listed(words.name("feed", feed) + (f"/{source}" if source else "") for feed, source, _ in quiet)
         found.append(Sentence(words("health.silent", names=names), "strong"))
     failed = [row for row in facts.checks.rows if not row["is_success"]]
-    found.append(
-        Sentence(words("health.checks", total=len(facts.checks.rows), failed=len(failed), questions=len(facts.questions.rows)))
-        if facts.checks.rows
-        else Sentence(words("health.not_checked"), "strong")
-    )
+    if facts.checks.rows:
+        total, questions = len(facts.checks.rows), len(facts.questions.rows)
+        found.append(Sentence(words("health.checks", total=total, failed=len(failed), questions=questions)))
+    else:
+        found.append(Sentence(words("health.not_checked"), "strong"))
     return found
 
 
@@ -97,7 +99,7 @@ def completeness_chart(facts: Facts, words: Words) -> Chart:
     weeks = facts.weeks(fact.HEALTH_WEEKS)
     foot = fact.foot(words, facts.week.ticket_through, "ticket_and_register")
     told = words.listed(
-        f"{label} {words.percent(shares.get((place, facts.week.start)), 0)}" for place, label in places
+        f"{label} {words.whole_percent(shares.get((place, facts.week.start)))}" for place, label in places
     )
     return Chart(
         name="completeness",
@@ -121,9 +123,14 @@ def feed_table(facts: Facts, words: Words) -> Table:
         name = words.name("feed", feed)
         if not sent:
             rows.append(
-                (Cell(name), Cell(NOTHING), Cell(words("word.not_reported"), "strong"), *[Cell(NOTHING)] * 7,
-                 Cell(contract.who_fixes))
-            )  # fmt: skip
+                (
+                    Cell(name),
+                    Cell(NOTHING),
+                    Cell(words("word.not_reported"), "strong"),
+                    *[Cell(NOTHING)] * 7,
+                    Cell(contract.who_fixes),
+                )
+            )
         for row in sent:
             is_late = is_stale(row, contract, facts)
             has_file = bool(row["file_count"])
@@ -132,16 +139,30 @@ def feed_table(facts: Facts, words: Words) -> Table:
                 (
                     Cell(name),
                     Cell(words.name("source_profile", row["source"])),
-                    Cell(words.day(row["last_on"]) if row["last_on"] else words("health.without_dates"),
-                         "strong" if is_late else "", words("health.late") if is_late else ""),
+                    Cell(
+                        words.day(row["last_on"]) if row["last_on"] else words("health.without_dates"),
+                        "strong" if is_late else "",
+                        words("health.late") if is_late else "",
+                    ),
                     *(Cell(words.number(row[column]) if has_file else NOTHING) for column in counts),
                     Cell(words.percent(row["quarantined_share"], 2)),
                     Cell(words.number(row["total_row_count"])),
                     Cell(contract.who_fixes),
                 )
-            )  # fmt: skip
-    keys = ("feed", "source", "last_on", "rows", "accepted", "duplicate", "superseded", "quarantined",
-            "quarantined_share", "total_rows", "who_fixes")  # fmt: skip
+            )
+    keys = (
+        "feed",
+        "source",
+        "last_on",
+        "rows",
+        "accepted",
+        "duplicate",
+        "superseded",
+        "quarantined",
+        "quarantined_share",
+        "total_rows",
+        "who_fixes",
+    )
     return Table(
         name="feeds",
         title=words("health.feed_title"),
@@ -163,7 +184,9 @@ def question_table(facts: Facts, words: Words) -> Table:
             Cell(words.number(row["row_count"])),
             Cell(row["owner"]),
         )
-        for row in sorted(facts.questions.rows, key=lambda row: (row["feed"], row["kind"], row["subject"], row["source"]))
+        for row in sorted(
+            facts.questions.rows, key=lambda row: (row["feed"], row["kind"], row["subject"], row["source"])
+        )
     )
     keys = ("feed", "source", "question", "subject", "rows", "owner")
     return Table(

@@ -19,15 +19,20 @@ def section(facts: Facts, words: Words) -> Section:
     title = words("section.overload")
     if facts.city_overload is None:
         return Section("overload", title, (Sentence(words("overload.none_reported")),))
-    blocks: tuple[Table | Chart, ...] = (band_chart(facts, words), trend_chart(facts, words), site_table(facts, words))
+    blocks: tuple[Table | Chart, ...] = (
+        band_chart(facts, words),
+        trend_chart(facts, words),
+        site_table(facts, words),
+    )
     return Section("overload", title, tuple(sentences(facts, facts.city_overload, words)), blocks)
 
 
 def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     """Rate with its change, what cannot be determined and why, and weighings kept apart."""
     before = facts.before(facts.overload_history)
-    rate = words("overload.rate", rate=words.number(city["over_rate_per_1000"], 1)) if city["determinable_count"] else (
-        words("overload.no_rate"))  # fmt: skip
+    rate = words("overload.no_rate")
+    if city["determinable_count"]:
+        rate = words("overload.rate", rate=words.number(city["over_rate_per_1000"], 1))
     found = [
         Sentence(
             words(
@@ -43,12 +48,16 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     ]
     if city["undetermined_count"]:
         causes = words.listed(
-            words("overload.cause", cause=words.name("missing", row["cause"]), count=words.number(row["weighing_count"]))
+            words(
+                "overload.cause", cause=words.name("missing", row["cause"]), count=words.number(row["weighing_count"])
+            )
             for row in facts.unsettled.rows
             if row["kind"] == "undetermined"
         )
         share = words.percent(city["undetermined_share"])
-        text = words("overload.undetermined", count=words.number(city["undetermined_count"]), share=share, causes=causes)
+        text = words(
+            "overload.undetermined", count=words.number(city["undetermined_count"]), share=share, causes=causes
+        )
         found.append(Sentence(text))
     apart = words.listed(
         words("overload.cause", cause=words.name("lead", row["cause"]), count=words.number(row["weighing_count"]))
@@ -103,9 +112,7 @@ def trend_chart(facts: Facts, words: Words) -> Chart:
         title=words("overload.trend_title"),
         unit=words("overload.trend_unit"),
         alt=words("overload.trend_alt", weeks=len(weeks), rate=words.number(city.get("over_rate_per_1000"), 1)),
-        draw=lambda _: figures.trend(
-            rows, weeks, words, foot, column="over_rate_per_1000", is_low=is_low, digits=1
-        ),
+        draw=lambda _: figures.trend(rows, weeks, words, foot, column="over_rate_per_1000", is_low=is_low, digits=1),
         query=facts.overload_history,
         foot=foot,
         is_half=True,
@@ -114,7 +121,9 @@ def trend_chart(facts: Facts, words: Words) -> Chart:
 
 def site_table(facts: Facts, words: Words) -> Table:
     """Sites with releases over the limit, most first."""
-    found = sorted(facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"]))
+    found = sorted(
+        facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"])
+    )
     rows = tuple(
         (
             Cell(row["site_name"], note="" if row["is_registered_site"] else words("overload.unregistered")),
@@ -129,7 +138,17 @@ def site_table(facts: Facts, words: Words) -> Table:
         )
         for row in found[:SITES_SHOWN]
     )
-    keys = ("site", "place", "breached", "determinable", "per_1000", "undetermined", "over_t", "max_over", "breached_4w")
+    keys = (
+        "site",
+        "place",
+        "breached",
+        "determinable",
+        "per_1000",
+        "undetermined",
+        "over_t",
+        "max_over",
+        "breached_4w",
+    )
     left = len(found) - len(rows)
     note = words("overload.site_note", least=FEW_RELEASES) + (words("overload.site_rest", count=left) if left else "")
     return Table(

@@ -23,7 +23,10 @@ def section(facts: Facts, words: Words) -> Section:
 
 def series_name(row: Row, words: Words) -> str:
     """A price series in words: area, product and what kind of price."""
-    place, product = words.place(row["area_code"], row["area_name"]), words.product(row["product_id"], row["product_name"])
+    place, product = (
+        words.place(row["area_code"], row["area_name"]),
+        words.product(row["product_id"], row["product_name"]),
+    )
     return words("price.series", place=place, product=product, kind=words.kind(row))
 
 
@@ -43,7 +46,11 @@ def reason(row: Row, words: Words) -> str:
         bound=words.percent(row["bound"], 0) if is_share else words.number(row["bound"]),
     )
     held = clause.bounds[0].is_met({clause.bounds[0].measure: row["value"]}) is False
-    return text + (words("price.held") if held else "") + (words("price.default") if clause.bounds[0].is_system_default else "")
+    return (
+        text
+        + (words("price.held") if held else "")
+        + (words("price.default") if clause.bounds[0].is_system_default else "")
+    )
 
 
 def sentences(facts: Facts, words: Words) -> list[Sentence]:
@@ -53,7 +60,10 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
         rows = [
             row
             for row in facts.prices.rows
-            if row["product_id"] == product_id and row["is_main_kind"] and row["is_city_area"] and row["segment"] is not None
+            if row["product_id"] == product_id
+            and row["is_main_kind"]
+            and row["is_city_area"]
+            and row["segment"] is not None
         ]
         moved = [row for row in rows if row["week_share"] is not None and not row["is_imputed"]]
         if not moved:
@@ -96,7 +106,9 @@ def index_chart(facts: Facts, words: Words) -> Chart:
     for row in sorted(rows, key=lambda row: row["week_start"]):
         series.setdefault((row["area_code"], row["product_id"]), []).append(row)
     products = facts.products_of(rows, words)
-    kinds = {product: words.kind(next(r for r in reversed(rows) if r["product_id"] == product)) for product, _ in products}
+    kinds = {
+        product: words.kind(next(r for r in reversed(rows) if r["product_id"] == product)) for product, _ in products
+    }
     areas = facts.areas_of(rows, words)
     weeks = (min(row["week_start"] for row in rows), facts.week.start)
     scale = [row["price_index"] for row in rows]
@@ -111,21 +123,28 @@ def index_chart(facts: Facts, words: Words) -> Chart:
             areas=len(areas),
             products=words.listed(name for _, name in products),
             loud=words.listed(
-                words("price.loud", series=series_name(row, words), index=words.number(row["price_index"], 1),
-                      level=words.level(row["level"]))
+                words(
+                    "price.loud",
+                    series=series_name(row, words),
+                    index=words.number(row["price_index"], 1),
+                    level=words.level(row["level"]),
+                )
                 for row in loud
-            ) or words("word.none"),
-        ),  # fmt: skip
+            )
+            or words("word.none"),
+        ),
         draw=lambda is_narrow: figures_grid.price_index(
             series,
             areas,
-            [(product, name if is_narrow else words("price.product_kind", product=name, kind=kinds[product]))
-             for product, name in products],
+            [
+                (product, name if is_narrow else words("price.product_kind", product=name, kind=kinds[product]))
+                for product, name in products
+            ],
             weeks,
             words,
             source,
             is_narrow=is_narrow,
-        ),  # fmt: skip
+        ),
         query=facts.price_history,
         foot=source,
         has_narrow=True,
@@ -186,9 +205,14 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
     """Alerts as people want them: highest level first, new ones before old ones, ended ones last."""
     return sorted(
         rows,
-        key=lambda row: (row["event"] == "closed", -fact.rank(row["level"]), row["is_low_sample"], row["weeks_running"],
-                         row["episode_id"]),
-    )  # fmt: skip
+        key=lambda row: (
+            row["event"] == "closed",
+            -fact.rank(row["level"]),
+            row["is_low_sample"],
+            row["weeks_running"],
+            row["episode_id"],
+        ),
+    )
 
 
 def episode_table(facts: Facts, words: Words) -> Table:
@@ -198,28 +222,30 @@ def episode_table(facts: Facts, words: Words) -> Table:
         is_closed = row["event"] == "closed"
         status = words.name("event", row["event"]) if row["event"] else words("event.runs")
         why = words.name("close_reason", row["close_reason"]) if is_closed else reason(row, words)
-        level = Cell(words("price.ended"), "muted") if is_closed else _level_cell(row, words)
-        unit = words.name("unit", row["unit"])
         rows.append(
             (
-                level,
+                Cell(words("price.ended"), "muted") if is_closed else _level_cell(row, words),
                 Cell(series_name(row, words)),
-                Cell(status),
+                Cell(status, note=words("price.since", day=words.day(row["opened_on"]), weeks=row["weeks_running"])),
                 Cell(why),
-                Cell(words("price.price_and_base", price=words.number(row["price_yuan"], 1), unit=unit,
-                           base=words.number(row["base_price_yuan"], 1), base_on=words.day(row["base_on"]),
-                           rise=words.percent(row["rise_over_base_share"], signed=True))),
-                Cell(words("price.sample", quotes=row["quote_count"], points=row["collection_point_count"]),
-                     note=words("price.low_sample") if row["is_low_sample"] else ""),
-                Cell(words("price.since", day=words.day(row["opened_on"]), weeks=row["weeks_running"])),
+                Cell(words.number(row["price_yuan"], 1)),
+                Cell(words.number(row["base_price_yuan"], 1), note=words.day(row["base_on"])),
+                Cell(words.percent(row["rise_over_base_share"], signed=True)),
+                Cell(
+                    words("price.sample", quotes=row["quote_count"], points=row["collection_point_count"]),
+                    note=words("price.low_sample") if row["is_low_sample"] else "",
+                ),
                 Cell(words.name("supply_state", row["supply_state"], NOTHING), "muted"),
             )
-        )  # fmt: skip
-    keys = ("level", "series", "change", "reason", "price_base", "sample", "since", "supply")
+        )
+    keys = ("level", "series", "change", "reason", "price", "base", "rise", "sample", "supply")
+    units = {"price": words("unit_short.yuan"), "base": words("unit_short.yuan")}
     return Table(
         name="price_episodes",
         title=words("price.episode_title"),
-        columns=tuple(Column(words(f"column.{key}")) for key in keys),
+        columns=tuple(
+            Column(words(f"column.{key}"), units.get(key, ""), key in ("price", "base", "rise")) for key in keys
+        ),
         rows=tuple(rows),
         query=facts.episodes,
         foot=fact.foot(words, facts.week.quote_through, "price_quote", words("price.episode_note")),
@@ -229,6 +255,6 @@ def episode_table(facts: Facts, words: Words) -> Table:
 
 def _level_cell(row: Row, words: Words) -> Cell:
     watched = row["level"] == levels.NO_LEVEL
-    return Cell(words("level.watch") if watched else words.level(row["level"]), f"light {fact.level_style(row['level'])}")
-
-
+    return Cell(
+        words("level.watch") if watched else words.level(row["level"]), f"light {fact.level_style(row['level'])}"
+    )

@@ -77,15 +77,21 @@ def verdict_chart(facts: Facts, words: Words) -> Chart:
         counts.setdefault(row["rule"], {})[row["outcome"]] = row["project_count"]
     kinds = {row["rule"]: row["kind"] for row in facts.verdict_counts.rows}
     rows = [
-        (rule_title(rule, words) + (words("project.management_mark") if kinds[rule] == "management" else ""), counts[rule])
+        (
+            rule_title(rule, words) + (words("project.management_mark") if kinds[rule] == "management" else ""),
+            counts[rule],
+        )
         for rule in sorted(counts, key=lambda rule: (kinds[rule] != "law", rule))
     ]
     outcomes = [(outcome, words.name("outcome_key", outcome)) for outcome in OUTCOMES]
     told = words.listed(
-        words("project.chart_row", rule=title,
-              counts=words.listed(f"{name} {found[code]}" for code, name in outcomes if found.get(code)))
+        words(
+            "project.chart_row",
+            rule=title,
+            counts=words.listed(f"{name} {found[code]}" for code, name in outcomes if found.get(code)),
+        )
         for title, found in rows
-    )  # fmt: skip
+    )
     foot = fact.foot(words, facts.week.data_through, "capacity_filing")
     return Chart(
         name="project_verdicts",
@@ -103,12 +109,20 @@ def verdict_table(facts: Facts, words: Words) -> Table:
     """Findings, open questions and what the text exempts, project by project."""
     listed = [row for row in facts.verdicts.rows if row["outcome"] in LISTED]
     listed.sort(
-        key=lambda row: (LISTED.index(row["outcome"]), row["kind"] != "law", row["rule"], str(row["county_code"]),
-                         row["subject_id"])
-    )  # fmt: skip
+        key=lambda row: (
+            LISTED.index(row["outcome"]),
+            row["kind"] != "law",
+            row["rule"],
+            str(row["county_code"]),
+            row["subject_id"],
+        )
+    )
     rows = tuple(
         (
-            Cell(outcome_word(row, words), f"tag {row['outcome']}" + ("-management" if row["kind"] == "management" else "")),
+            Cell(
+                outcome_word(row, words),
+                f"tag {row['outcome']}" + ("-management" if row["kind"] == "management" else ""),
+            ),
             Cell(rule_title(row["rule"], words), note=clause(row["document"], row["clause"], words)),
             Cell(
                 row["subject_name"] or row["subject_id"],
@@ -239,14 +253,28 @@ def cohort_table(facts: Facts, words: Words) -> Table:
             (
                 Cell(words.place(row["place_code"], row["place_name"])),
                 Cell(words.name("outcome", outcome), f"tag {outcome}"),
-                Cell(words("supply.share_of", part=row["operating_count"], whole=row["member_count"]) if row["member_count"] else NOTHING),
+                Cell(
+                    words("supply.share_of", part=row["operating_count"], whole=row["member_count"])
+                    if row["member_count"]
+                    else NOTHING
+                ),
                 Cell(words.number(row["more_needed"]) if row["member_count"] else NOTHING),
                 Cell(row["operating_members"] or NOTHING),
-                Cell(with_siding_words(row["other_members"], words), "strong" if row["verdict"] == "breached" else ""),
+                Cell(
+                    with_siding_words(row["other_members"], words), "strong" if row["verdict"] == "breached" else ""
+                ),
                 Cell(row["haulage_unknown"] or NOTHING, "muted"),
             )
         )
-    keys = ("place", "outcome", "operating_members", "more_needed", "operating_names", "other_names", "haulage_unknown")
+    keys = (
+        "place",
+        "outcome",
+        "operating_members",
+        "more_needed",
+        "operating_names",
+        "other_names",
+        "haulage_unknown",
+    )
     return Table(
         name="rail_cohort",
         title=words("cohort.title"),

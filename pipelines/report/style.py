@@ -1,4 +1,4 @@
-"""House style of the charts: font, colours that hold in grey and for colour-blind readers, and the same bytes again."""
+"""House style of the charts: font, colours that hold in grey and for colour-blind readers, the same bytes again."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def in_style() -> Iterator[None]:
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_settings())
+        for name, value in _settings().items():
+            mpl.rcParams[name] = value  # type: ignore[index]  # the stubs list the names one by one
         yield
 
 

@@ -32,7 +32,9 @@ def dispatch_sentence(city: Row, words: Words) -> str:
         "supply.city",
         dispatch=words.number(city["dispatch_t"]),
         change=words.change(city["dispatch_change_share"]),
-        completeness=words.percent(city["completeness_share"]),
+        completeness=words("supply.seen", share=words.percent(city["completeness_share"]))
+        if city["expected_day_count"]
+        else words("tile.no_register"),
     )
 
 
@@ -46,10 +48,13 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     )
     if moved:
         names = words.listed(
-            words("supply.mover", place=words.place(row["county_code"], row["county_name"]),
-                  change=words.percent(row["dispatch_change_share"], signed=True))
+            words(
+                "supply.mover",
+                place=words.place(row["county_code"], row["county_name"]),
+                change=words.percent(row["dispatch_change_share"], signed=True),
+            )
             for row in moved[:3]
-        )  # fmt: skip
+        )
         found.append(Sentence(words("supply.movers", names=names)))
     not_compared = [row for row in counties if row["dispatch_change_share"] is None]
     if not_compared:
@@ -66,7 +71,9 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
             )
         )
     )
-    made = sum((row["dispatch_share"] or 0 for row in facts.products.rows if row["source_class"] in MANUFACTURED), start=0)
+    made = sum(
+        (row["dispatch_share"] or 0 for row in facts.products.rows if row["source_class"] in MANUFACTURED), start=0
+    )
     found.append(Sentence(words("supply.substitution", share=words.percent(made))))
     if facts.week.is_holiday:
         found.append(Sentence(words("supply.holiday"), "muted"))
@@ -85,15 +92,25 @@ def trend_chart(facts: Facts, words: Words) -> Chart:
         name="dispatch_trend",
         title=words("supply.trend_title"),
         unit=words("supply.trend_unit"),
-        alt=words("supply.trend_alt", weeks=len(weeks), dispatch=words.number(city.get("dispatch_t")),
-                  change=words.change(city.get("dispatch_change_share"))),
+        alt=words(
+            "supply.trend_alt",
+            weeks=len(weeks),
+            dispatch=words.number(city.get("dispatch_t")),
+            change=words.change(city.get("dispatch_change_share")),
+        ),
         draw=lambda _: figures.trend(
-            rows, weeks, words, foot, column="dispatch_t", is_low=is_low, height_in=figures.bar_height(len(facts.counties))
+            rows,
+            weeks,
+            words,
+            foot,
+            column="dispatch_t",
+            is_low=is_low,
+            height_in=figures.bar_height(len(facts.counties)),
         ),
         query=facts.supply_history,
         foot=foot,
         is_half=True,
-    )  # fmt: skip
+    )
 
 
 def county_chart(facts: Facts, words: Words) -> Chart:
@@ -106,7 +123,9 @@ def county_chart(facts: Facts, words: Words) -> Chart:
             notes.append(words("word.not_reported"))
             continue
         incomplete = fact.is_incomplete(row["completeness_share"])
-        beside = words("figure.incomplete") if incomplete else words.percent(row["dispatch_change_share"], signed=True)
+        beside = (
+            words("figure.incomplete") if incomplete else words.percent(row["dispatch_change_share"], signed=True)
+        )
         notes.append(f"{words.number(row['dispatch_t'])}  {beside}")
     foot = fact.foot(words, facts.week.ticket_through, "weighbridge_ticket")
     return Chart(
@@ -135,18 +154,22 @@ def rates_chart(facts: Facts, words: Words) -> Chart:
     labels = [words.place(code, name) for code, name, _ in rows]
     used = [_float(row, "utilisation_share") for _, _, row in rows]
     used_text = [
-        words("word.not_reported") if row is None
-        else words("supply.no_capacity") if row["utilisation_share"] is None
+        words("word.not_reported")
+        if row is None
+        else words("supply.no_capacity")
+        if row["utilisation_share"] is None
         else words.percent(row["utilisation_share"])
         for _, _, row in rows
-    ]  # fmt: skip
+    ]
     rates = [_float(row, "operating_rate_share") for _, _, row in rows]
     rate_text = [
-        words("word.not_reported") if row is None
-        else words("supply.no_active") if not row["active_site_count"]
+        words("word.not_reported")
+        if row is None
+        else words("supply.no_active")
+        if not row["active_site_count"]
         else words("supply.of_active", operating=row["operating_site_count"], active=row["active_site_count"])
         for _, _, row in rows
-    ]  # fmt: skip
+    ]
     foot = fact.foot(words, facts.week.ticket_through, "ticket_and_register")
     both = words.listed(f"{a} {b} / {c}" for a, b, c in zip(labels, used_text, rate_text, strict=True))
     return Chart(
@@ -178,13 +201,24 @@ def county_table(facts: Facts, words: Words) -> Table:
                 Cell(words.percent(row["same_site_share"])),
                 Cell(words.percent(row["utilisation_share"])),
                 Cell(words("supply.share_of", part=row["operating_site_count"], whole=row["active_site_count"])),
-                Cell(words("supply.share_of", part=row["seen_day_count"], whole=row["expected_day_count"]),
-                     note=words.percent(row["completeness_share"], 0)),
+                Cell(
+                    words("supply.share_of", part=row["seen_day_count"], whole=row["expected_day_count"]),
+                    note=words.whole_percent(row["completeness_share"]),
+                ),
                 *_level_cells(row, words),
             )
-        )  # fmt: skip
-    keys = ("place", "dispatch", "week_share", "same_site", "utilisation", "operating", "seen_days", "supply_level",
-            "why")  # fmt: skip
+        )
+    keys = (
+        "place",
+        "dispatch",
+        "week_share",
+        "same_site",
+        "utilisation",
+        "operating",
+        "seen_days",
+        "supply_level",
+        "why",
+    )
     return Table(
         name="supply_by_county",
         title=words("supply.table_title"),

@@ -1,7 +1,7 @@
 """The weekly report of the published regulator edition: facts are read, parts composed, formats written.
 
-A format is a function from a `Report` to files of a folder; `FORMATS` lists them. All formats lay out the same blocks,
-so no two can show different figures.
+A format is a function from a `Report` to files of a folder; `FORMATS` lists them. All formats lay out the same
+blocks, so no two can show different figures.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def write(settings: Settings, week: str | None = None) -> Path:
     return folder / page.NAME
 
 
-def compose(
-    con: duckdb.DuckDBPyConnection, week: str | None, language: str, *, is_simulated: bool = False
-) -> Report:
+def compose(con: duckdb.DuckDBPyConnection, week: str | None, language: str, *, is_simulated: bool = False) -> Report:
     """Return the report of a week from a connection to a regulator edition.
 
     Raises:
@@ -60,7 +58,9 @@ def compose(
     found = edition.week_of(con, week)
     known = facts.read(edition.Edition(con, found), is_simulated=is_simulated)
     year, number = found.iso_week.split("-W")
-    span = words("title.week", iso_year=year, number=int(number), start=words.day(found.start), end=words.day(found.end))
+    span = words(
+        "title.week", iso_year=year, number=int(number), start=words.day(found.start), end=words.day(found.end)
+    )
     through = words("title.through", ticket=words.day(found.ticket_through), quote=words.day(found.quote_through))
     parts = (prices.section, supply.section, overload.section, projects.section, health.section)
     return Report(

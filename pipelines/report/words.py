@@ -76,6 +76,10 @@ class Words:
         text = f"{_tidy(Decimal(str(share)) * 100, digits):{'+' if signed else ''}.{digits}f}%"
         return text.replace("-", "−")
 
+    def whole_percent(self, share: Any, sign: str = "%") -> str:
+        """A share in whole percent, rounded down: 100 is said of nothing less."""
+        return NOTHING if share is None else f"{int(Decimal(str(share)) * 100)}{sign}"
+
     def change(self, share: Any) -> str:
         """A change on an earlier week in words: up or down by how much."""
         if share is None:
