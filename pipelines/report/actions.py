@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipelines import levels, policy
+from pipelines.report import cohort, health, prices, projects
 from pipelines.report import facts as fact
-from pipelines.report import health, prices, projects
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import Words
@@ -120,7 +120,7 @@ def _projects(facts: Facts, words: Words, *, is_law: bool) -> Iterable[tuple[Cel
 
 
 def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
-    rule = policy.rules()[projects.COHORT]
+    rule = policy.rules()[cohort.RULE]
     short = [row for row in facts.cohort.rows if row["verdict"] == "breached"]
     if short:
         names = words.listed(
@@ -128,7 +128,7 @@ def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
                 "action.cohort_place",
                 place=words.place(row["place_code"], row["place_name"]),
                 more=row["more_needed"],
-                names=projects.with_siding_words(row["other_members"], words),
+                names=cohort.with_siding_words(row["other_members"], words),
             )
             for row in sorted(short, key=lambda row: (not row["is_city"], row["place_code"]))
         )

@@ -119,7 +119,7 @@ def by_place(
         height_in: height of the figure in inches, by default by the number of bars.
     """
     height = height_in or bar_height(len(labels))
-    widest = max((_width_em(label) for label in labels), default=4.0)
+    widest = max((width_em(label) for label in labels), default=4.0)
     axes = style.canvas(style.HALF_IN, height, foot, left=0.14 + widest * style.BASE / 72)
     style.quiet(axes, keep="left")
     top = max([value for value in (*values, *before) if value] or [1.0])
@@ -169,7 +169,7 @@ def two_rates(
     """
     width = style.NARROW_IN if is_narrow else style.WIDE_IN
     height = 1.0 + 0.235 * len(labels)
-    left = 0.14 + max((_width_em(label) for label in labels), default=4.0) * style.BASE / 72
+    left = 0.14 + max((width_em(label) for label in labels), default=4.0) * style.BASE / 72
     whole = style.canvas(width, height, foot, left=left, top=0.34)
     whole.axis("off")
     figure = whole.figure
@@ -200,6 +200,6 @@ def week_ticks(axes: Axes, weeks: Sequence[dt.date], *, every: int) -> None:
     axes.set_xticks(places, [f"W{weeks[place].isocalendar().week:02d}" for place in places])
 
 
-def _width_em(text: str) -> float:
+def width_em(text: str) -> float:
     """Width of a text in em, near enough: a Chinese character is one, a Latin one about a half."""
     return sum(1.0 if ord(character) > 0x2E7F else 0.55 for character in text)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pipelines.levels import NO_LEVEL
 from pipelines.report import style
 from pipelines.report.blocks import Row
-from pipelines.report.figures import WEEK, _width_em
+from pipelines.report.figures import WEEK, width_em
 from pipelines.report.words import Words
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def price_index(
     """
     width = style.NARROW_IN if is_narrow else style.WIDE_IN
     height = 0.98 + 0.42 * len(areas)
-    left = 0.14 + max(_width_em(name) for _, name in areas) * style.BASE / 72
+    left = 0.14 + max(width_em(name) for _, name in areas) * style.BASE / 72
     axes = style.canvas(width, height, foot, left=left, top=0.34, right=0.05)
     axes.axis("off")
     shown = [row["price_index"] for rows in series.values() for row in rows if row["price_index"] is not None]
     low, high = float(min([*shown, 99.0])), float(max([*shown, 101.0]))
     span = max((weeks[1] - weeks[0]) // WEEK, 1)
     field = 1.0  # a column is one wide: the line takes `line`, its label the rest
-    pill = max(_width_em(words.level(level)) for level in style.LEVELS)
+    pill = max(width_em(words.level(level)) for level in style.LEVELS)
     line = (0.48 if is_narrow else 0.6) - 0.028 * (pill - 1)
 
     def x_of(column: int, week: dt.date) -> float:
@@ -78,7 +79,7 @@ def price_index(
             last = points[-1]
             at = x_of(column, last["week_start"]), y_of(row, last["price_index"])
             fill, _text = style.LEVELS[last["level"]]
-            has_level = last["level"] != "无"
+            has_level = last["level"] != NO_LEVEL
             axes.plot(*at, "o", markersize=3.2, color=fill if has_level else style.INK, zorder=4)
             label = words.number(last["price_index"], 1)
             if last["week_start"] < weeks[1]:
@@ -122,7 +123,7 @@ def _line(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None:
         else:
             runs.append((*look, [(x0, y0), (x1, y1)]))
     for level, is_carried, places in runs:
-        on = level != "无"
+        on = level != NO_LEVEL
         xs, ys = [x for x, _ in places], [y for _, y in places]
         if on:  # a dark rim: a yellow line alone is hard to see on white
             axes.plot(xs, ys, color=style.INK, linewidth=3.6, zorder=3, solid_capstyle="round")
@@ -168,7 +169,7 @@ def completeness(
 
     shown = list(weeks)[-7:] if is_narrow else list(weeks)
     width = style.NARROW_IN if is_narrow else style.WIDE_IN
-    left = 0.14 + max(_width_em(name) for _, name in places) * style.BASE / 72
+    left = 0.14 + max(width_em(name) for _, name in places) * style.BASE / 72
     axes = style.canvas(width, 0.68 + 0.235 * len(places), foot, left=left)
     style.quiet(axes)
     for row, (code, _) in enumerate(places):
@@ -217,7 +218,7 @@ def verdicts(
     step = 0.62 if is_narrow else 0.4
     legend_rows = 2 if is_narrow else 1
     height = 0.5 + 0.26 * legend_rows + step * len(rows) + 0.12
-    left = 0.1 if is_narrow else 0.14 + max((_width_em(title) for title, _ in rows), default=6.0) * style.BASE / 72
+    left = 0.1 if is_narrow else 0.14 + max((width_em(title) for title, _ in rows), default=6.0) * style.BASE / 72
     axes = style.canvas(width, height, foot, left=left, top=0.1 + 0.26 * legend_rows)
     style.quiet(axes)
     most = max((sum(counts.values()) for _, counts in rows), default=1) or 1

@@ -1,21 +1,18 @@
-"""Projects: verdicts by rule with value, threshold and clause, and the rail cohort by name."""
+"""Projects: verdicts by rule with value, threshold and clause; the rail cohort stands below them."""
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import Any
 
 from pipelines import policy
+from pipelines.report import cohort, figures_grid
 from pipelines.report import facts as fact
-from pipelines.report import figures_grid
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, SIGNS, Words
 
 OUTCOMES = ("breached", "undetermined", "met", "exempted", "not_applicable", "not_in_force")
 LISTED = ("breached", "undetermined", "exempted")
-COHORT = "rail_siding_access"
 
 
 def section(facts: Facts, words: Words) -> Section:
@@ -26,8 +23,8 @@ def section(facts: Facts, words: Words) -> Section:
         blocks = [verdict_chart(facts, words), verdict_table(facts, words)]
     else:
         found.append(Sentence(words("project.none_reported")))
-    found += cohort_sentences(facts, words)
-    blocks.append(cohort_table(facts, words))
+    found += cohort.sentences(facts, words)
+    blocks.append(cohort.table(facts, words))
     return Section("projects", words("section.projects"), tuple(found), tuple(blocks))
 
 
@@ -123,7 +120,7 @@ def verdict_table(facts: Facts, words: Words) -> Table:
                 outcome_word(row, words),
                 f"tag {row['outcome']}" + ("-management" if row["kind"] == "management" else ""),
             ),
-            Cell(rule_title(row["rule"], words), note=clause(row["document"], row["clause"], words)),
+            Cell(rule_title(row["rule"], words), note=basis(row, words)),
             Cell(
                 row["subject_name"] or row["subject_id"],
                 note=words(
@@ -134,7 +131,7 @@ def verdict_table(facts: Facts, words: Words) -> Table:
             ),
             Cell(measured(row, words)),
             Cell(bound(row, words)),
-            Cell(words.name("reason", row["reason_code"], "")),
+            Cell(words.name("reason", row["reason_code"], words("project.measured"))),
         )
         for row in listed
     )
@@ -153,6 +150,12 @@ def verdict_table(facts: Facts, words: Words) -> Table:
 def clause(document: str, number: str, words: Words) -> str:
     """Short name of a document with the clause."""
     return words("word.clause", document=words.name("document", document), clause=number)
+
+
+def basis(row: Row, words: Words) -> str:
+    """The clause a verdict rests on; a management rule only follows it."""
+    named = clause(row["document"], row["clause"], words)
+    return words("project.after", clause=named) if row["kind"] == "management" else named
 
 
 def measured(row: Row, words: Words) -> str:
@@ -211,84 +214,3 @@ def exact(value: Decimal, threshold: Decimal | None, digits: int = 1) -> str:
 def exact_percent(share: Decimal, threshold: Decimal | None) -> str:
     """The same for a share, in percent."""
     return f"{exact(share * 100, None if threshold is None else threshold * 100)}%"
-
-
-def cohort_sentences(facts: Facts, words: Words) -> list[Sentence]:
-    """The city's cohort and the counties where sidings are missing."""
-    found = []
-    for row in facts.cohort.rows:
-        is_short = row["verdict"] == "breached"
-        if not row["is_city"] and not is_short:
-            continue
-        place = words.place(row["place_code"], row["place_name"])
-        if not row["member_count"]:
-            found.append(Sentence(words("cohort.no_member", place=place)))
-            continue
-        found.append(
-            Sentence(
-                words(
-                    "cohort.state",
-                    place=place,
-                    members=row["member_count"],
-                    operating=row["operating_count"],
-                    unknown=words("cohort.unknown", count=row["unknown_count"]) if row["unknown_count"] else "",
-                    threshold=words.percent(row["threshold"], 0),
-                    verdict=words.name("outcome", row["verdict"]),
-                    more=words("cohort.more", count=row["more_needed"]) if row["more_needed"] else "",
-                ),
-                "strong" if is_short else "",
-            )
-        )
-    return sorted(found, key=lambda sentence: sentence.style != "")
-
-
-def cohort_table(facts: Facts, words: Words) -> Table:
-    """Members by name, the city first; places without a member or a listed park are left out."""
-    rows = []
-    for row in sorted(facts.cohort.rows, key=lambda row: (not row["is_city"], row["place_code"])):
-        if not row["member_count"] and not row["haulage_unknown"] and not row["is_city"]:
-            continue
-        outcome = row["verdict"] if row["verdict"] != "exempt" else "not_applicable"
-        rows.append(
-            (
-                Cell(words.place(row["place_code"], row["place_name"])),
-                Cell(words.name("outcome", outcome), f"tag {outcome}"),
-                Cell(
-                    words("supply.share_of", part=row["operating_count"], whole=row["member_count"])
-                    if row["member_count"]
-                    else NOTHING
-                ),
-                Cell(words.number(row["more_needed"]) if row["member_count"] else NOTHING),
-                Cell(row["operating_members"] or NOTHING),
-                Cell(
-                    with_siding_words(row["other_members"], words), "strong" if row["verdict"] == "breached" else ""
-                ),
-                Cell(row["haulage_unknown"] or NOTHING, "muted"),
-            )
-        )
-    keys = (
-        "place",
-        "outcome",
-        "operating_members",
-        "more_needed",
-        "operating_names",
-        "other_names",
-        "haulage_unknown",
-    )
-    return Table(
-        name="rail_cohort",
-        title=words("cohort.title"),
-        columns=tuple(Column(words(f"column.{key}"), "", place in (2, 3)) for place, key in enumerate(keys)),
-        rows=tuple(rows),
-        query=facts.cohort,
-        foot=fact.foot(words, facts.week.data_through, "site_register", words("cohort.note")),
-        empty=words("cohort.none_reported"),
-        total_rows=1,
-    )
-
-
-def with_siding_words(names: Any, words: Words) -> str:
-    """Names with the state of their siding in words; the evidence carries the state as a code in brackets."""
-    if not names:
-        return NOTHING
-    return re.sub(r"（([a-z]+)）", lambda found: f"（{words.name('siding', found[1])}）", str(names))

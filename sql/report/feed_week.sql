@@ -15,7 +15,7 @@ columns:
   quarantined_count: rows put aside
   quarantined_share: quarantined by all rows
   last_on: newest date of the source up to the week's end; NULL for feeds without dates
-  total_row_count: rows of all files of the source up to the week's end
+  total_row_count: rows of all files of the source that begin by the week's end
   total_quarantined_share: quarantined by all of those
 */
 WITH sent AS (
@@ -25,10 +25,10 @@ WITH sent AS (
         account.source,
         sum(account.row_count)::BIGINT AS total_row_count,
         sum(account.quarantined_count) / nullif(sum(account.row_count), 0) AS total_quarantined_share,
-        max(account.last_period_on) AS last_on
+        max(least(account.last_period_on, week.week_end_on)) AS last_on
     FROM report.week AS week
     INNER JOIN meta.load_account AS account
-        ON coalesce(week.week_end_on >= account.last_period_on, TRUE)
+        ON coalesce(week.week_end_on >= account.first_period_on, TRUE)
     GROUP BY ALL
 )
 
