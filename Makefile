@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export SANDWATCH_HOME ?= $(CURDIR)/var
 
-.PHONY: setup demo test lint bench truth airflow lock clean help
+.PHONY: setup demo test lint airflow lock clean help
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,9 +35,6 @@ lint: setup ## Style, types, import contracts, SQL
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 sql expectations
-
-truth: setup ## Compare verdicts, alerts and findings with the simulated truth
-	@$(BIN)/sandwatch truth
 
 airflow: setup ## Scheduler, web page and DAGs on the demo's inbox; Ctrl-C stops it
 	@$(BIN)/python -m pipelines.stack

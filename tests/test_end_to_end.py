@@ -102,7 +102,8 @@ def test_dispatch_by_site_and_week_is_what_was_released(con: duckdb.DuckDBPyConn
         # The register does not know the site, so each name it goes by is a site of its own until someone answers.
         " found AS (SELECT CASE WHEN is_registered_site THEN site_id ELSE 'unregistered' END AS site, week_start,"
         " sum(dispatch_t) AS t FROM mart.site_week GROUP BY ALL)"
-        " SELECT * FROM truth LEFT JOIN found USING (site, week_start) WHERE abs(truth.t - coalesce(found.t, 0)) > 0.0005",
+        " SELECT * FROM truth LEFT JOIN found USING (site, week_start)"
+        " WHERE abs(truth.t - coalesce(found.t, 0)) > 0.0005",
     )
     assert wrong == []
     totals = rows(
