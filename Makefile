@@ -37,7 +37,7 @@ lint: setup ## Style, types, import contracts, SQL
 	@$(BIN)/sqlfluff lint --processes 2 sql expectations
 
 airflow: setup ## Scheduler, web page and DAGs on the demo's inbox; Ctrl-C stops it
-	@$(BIN)/python -m pipelines.stack
+	@$(BIN)/python -m pipelines.scheduler.stack
 
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate \

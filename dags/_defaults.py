@@ -64,7 +64,8 @@ def tell_engineers(context: Any) -> None:
 
     Not for a failed check: whoever repairs the feed was told when it failed, and alarms do not mix.
     """
-    from pipelines import alerts, settings
+    from pipelines import settings
+    from pipelines.alerting import alerts
     from pipelines.errors import CheckFailedError
 
     error = context.get("exception")

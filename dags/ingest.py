@@ -34,14 +34,16 @@ def ingest_dag(feed: str) -> DAG:
         @task
         @no_retry_on_findings
         def find() -> list[list[dict[str, Any]]]:
-            from pipelines import inbox, settings
+            from pipelines import settings
+            from pipelines.scheduler import inbox
 
             return inbox.batches(settings.load(), feed)
 
         @task
         @no_retry_on_findings
         def parse(batch: list[dict[str, Any]]) -> list[str]:
-            from pipelines import inbox, settings
+            from pipelines import settings
+            from pipelines.scheduler import inbox
 
             return inbox.parse_batch(settings.load(), feed, batch)
 
@@ -54,7 +56,8 @@ def ingest_dag(feed: str) -> DAG:
         )
         @no_retry_on_findings
         def load(jobs: list[list[str]]) -> None:
-            from pipelines import inbox, settings
+            from pipelines import settings
+            from pipelines.scheduler import inbox
 
             if not inbox.load_jobs(settings.load(), feed, [job for batch in jobs for job in batch]):
                 raise AirflowSkipException("nothing new was loaded")

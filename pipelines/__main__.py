@@ -82,7 +82,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Load files of a feed; every row ends in exactly one outcome, twice changes nothing."""
-    from pipelines import ingest as ingesting
+    from pipelines.feeds import ingest as ingesting
 
     current = settings_module.load()
     result = ingesting.ingest(current, feed, files or ingesting.inbox_files(current, feed), source)
@@ -192,7 +192,7 @@ def sql(
     purpose: Annotated[str, typer.Option(help="Why, for the access log.")] = "",
 ) -> None:
     """Query a published edition: read-only, sandboxed, logged, also while a load runs."""
-    from pipelines import query as querying
+    from pipelines.publishing import query as querying
 
     result = querying.run(settings_module.load(), query, edition=edition.value, output=output.value, purpose=purpose)
     typer.echo(result.text)

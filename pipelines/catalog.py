@@ -1,131 +1,20 @@
-"""What the files say about tables: contracts of the feeds and headers of the SQL files.
+"""What the SQL files say about tables: their headers, and the order of their FROM clauses.
 
-Nothing here knows a table by name. A feed exists because `expectations/raw/<feed>.yaml` exists, a table
-because `sql/<schema>/<table>.sql` exists.
+Nothing here knows a table by name: a table exists because `sql/<schema>/<table>.sql` exists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from pipelines.errors import MachineError
 from pipelines.settings import ROOT
-
-T = TypeVar("T")
-
-SQL_TYPES = {
-    "text": "VARCHAR",
-    "plate": "VARCHAR",
-    "code": "VARCHAR",
-    "mass_kg": "DECIMAL(14, 3)",
-    "mass_t": "DECIMAL(18, 3)",
-    "number": "DOUBLE",
-    "integer": "INTEGER",
-    "date": "DATE",
-    "time": "TIMESTAMPTZ",
-    "flag": "BOOLEAN",
-}
-UNITS = {"mass_kg": "kg", "mass_t": "t"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a feed: its type and unit, what it means, its header words and its own bounds."""
-
-    name: str
-    type: str
-    text: str
-    aliases: tuple[str, ...] = ()
-    required: bool = False
-    not_null: bool = False
-    codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    on_unknown: str = "reject"
-    none_words: tuple[str, ...] = ()
-    above: float | None = None
-    at_least: float | None = None
-    below: float | None = None
-
-    @property
-    def sql_type(self) -> str:
-        """DuckDB type the column is stored with."""
-        return SQL_TYPES[self.type]
-
-    @property
-    def comment(self) -> str:
-        """Meaning with the unit, for the table's column comment."""
-        unit = UNITS.get(self.type)
-        return self.text if not unit or f" {unit}" in self.text else f"{self.text.rstrip('.')}, {unit}."
-
-
-@dataclass(frozen=True)
-class RowRule:
-    """A rule over one row; `reject` quarantines the row, `suspect` only flags it."""
-
-    code: str
-    level: str
-    fails_when: str
-    column: str
-    text: str
-    text_zh: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A named layout of a feed: how one vendor writes the same facts."""
-
-    name: str
-    text: str = ""
-    encoding: str | None = None
-    delimiter: str | None = None
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    defaults: Mapping[str, str] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-    time_zone: str = "Asia/Shanghai"
-    number_period: str = "ever"
-    max_reject_share: float | None = None
-
-
-@dataclass(frozen=True)
-class Contract:
-    """All that is agreed about a feed; the one home of its columns, row rules and header words."""
-
-    feed: str
-    text: str
-    owner: str
-    who_fixes: str
-    cadence: str
-    max_age_days: int
-    grain: str
-    key: tuple[str, ...]
-    max_reject_share: float
-    columns: Mapping[str, Column]
-    sources: Mapping[str, Source]
-    period: str | None = None
-    identity: tuple[str, ...] = ()
-    identity_hours: int = 24
-    same: tuple[str, ...] = ()
-    void_column: str | None = None
-    required_any: tuple[tuple[str, ...], ...] = ()
-    row_rules: tuple[RowRule, ...] = ()
-    ignored: tuple[str, ...] = ()
-    expectations: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def has_number_period(self) -> bool:
-        """Whether ticket numbers of this feed may restart, so that the key needs the period."""
-        return bool(self.identity)
-
-    def source(self, name: str) -> Source | None:
-        """The profile of that name, or None."""
-        return self.sources.get(name)
 
 
 @dataclass(frozen=True)
@@ -141,87 +30,6 @@ class Model:
     reads: frozenset[str]
     period: str | None = None
     lookback: int | str = 0
-
-
-def _strict(cls: type[T], where: str, values: Mapping[str, Any]) -> T:
-    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # cls is one of our dataclasses
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise MachineError(f"{where}: unknown setting {unknown}; known are {sorted(known)}")
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise MachineError(f"{where}: {error}") from error
-
-
-def _freeze(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_freeze(item) for item in value)
-    return value
-
-
-def read_contract(path: Path) -> Contract:
-    """Return the contract in a YAML file.
-
-    Raises:
-        MachineError: a setting is unknown, a type does not exist, or a rule names no column.
-    """
-    where = path.name
-    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # YAML reads a bare `none` as text but `on`/`yes` as booleans: code words must stay text.
-    columns = {
-        name: _strict(
-            Column,
-            f"{where} column {name}",
-            {
-                **{key: _freeze(value) for key, value in spec.items() if key != "codes"},
-                "name": name,
-                "codes": {str(code): tuple(map(str, words)) for code, words in spec.get("codes", {}).items()},
-            },
-        )
-        for name, spec in raw.pop("columns").items()
-    }
-    for column in columns.values():
-        if column.type not in SQL_TYPES:
-            raise MachineError(
-                f"{where}: column {column.name} has type {column.type!r}; types are {sorted(SQL_TYPES)}"
-            )
-    rules = tuple(_strict(RowRule, f"{where} row rule", rule) for rule in raw.pop("row_rules", []))
-    for rule in rules:
-        if rule.column not in columns:
-            raise MachineError(f"{where}: row rule {rule.code} names column {rule.column!r}, which does not exist")
-    sources = {
-        name: _strict(
-            Source,
-            f"{where} source {name}",
-            {
-                **{key: _freeze(value) for key, value in (spec or {}).items() if key != "aliases"},
-                "aliases": {key: tuple(words) for key, words in (spec or {}).get("aliases", {}).items()},
-                "name": name,
-            },
-        )
-        for name, spec in raw.pop("sources").items()
-    }
-    return _strict(
-        Contract,
-        where,
-        {
-            **{key: _freeze(value) for key, value in raw.items()},
-            "columns": columns,
-            "row_rules": rules,
-            "sources": sources,
-        },
-    )
-
-
-@cache
-def contracts(folder: Path = ROOT / "expectations" / "raw") -> dict[str, Contract]:
-    """Return every feed's contract, by feed name in alphabetical order."""
-    found = {path.stem: read_contract(path) for path in sorted(folder.glob("*.yaml"))}
-    for name, contract in found.items():
-        if contract.feed != name:
-            raise MachineError(f"{name}.yaml describes feed {contract.feed!r}; file and feed must bear one name")
-    return found
 
 
 def header_of(sql: str, where: str) -> dict[str, Any]:

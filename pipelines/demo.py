@@ -9,8 +9,6 @@ from pipelines import run as steps
 from pipelines.errors import WrongCallError
 from pipelines.settings import Settings
 
-MARK = "SIMULATED.txt"
-
 
 def run(settings: Settings, *, seed: int, scale: float, say: Callable[[str], None]) -> None:
     """Simulate a city into the home folder, run everything, and say where the results are.
@@ -20,7 +18,7 @@ def run(settings: Settings, *, seed: int, scale: float, say: Callable[[str], Non
     """
     from pipelines import simulate
 
-    mark = settings.home / MARK
+    mark = settings.simulated_mark
     if settings.warehouse.exists() and not mark.exists():
         raise WrongCallError(
             f"{settings.home} holds a warehouse that is not a demo's; invented data would mix with it."
@@ -46,8 +44,8 @@ def run(settings: Settings, *, seed: int, scale: float, say: Callable[[str], Non
     tell("done")
     say("")
     say(f"report      {done['report']}")
-    for name, path in done["editions"].items():
-        say(f"{name:11} {path}")
+    for name in done["editions"]:
+        say(f"{name:11} {settings.editions / name}.duckdb")
     say(f"alerts      {settings.alerts}")
     say(f"data docs   {done['checks'].docs_path}")
     say(f"truth       {settings.home / 'truth'}")

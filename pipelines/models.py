@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from pipelines import catalog, judging, policy, warehouse
+from pipelines import catalog, contracts, warehouse
 from pipelines.errors import MachineError
+from pipelines.rules import judging, policy
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +114,7 @@ def _day(day: dt.date) -> tuple[dt.date, bool, bool, str | None, bool]:
 
 
 def _ask_about_names(con: duckdb.DuckDBPyConnection) -> None:
-    owners = {feed: contract.who_fixes for feed, contract in catalog.contracts().items()}
+    owners = {feed: contract.who_fixes for feed, contract in contracts.contracts().items()}
     rows = con.execute(
         "SELECT feed, source, kind, subject, row_count, snapshot_sha256 FROM staging.unknown_name AS name"
         " WHERE NOT EXISTS (FROM meta.question AS asked WHERE asked.feed = name.feed"

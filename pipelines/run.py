@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import catalog, warehouse
+from pipelines import contracts, warehouse
 from pipelines.errors import CheckFailedError
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-    from pipelines.alerts import Summary
-    from pipelines.checks import CheckSummary
-    from pipelines.ingest import IngestResult
+    from pipelines.alerting.alerts import Summary
+    from pipelines.feeds.ingest import IngestResult
+    from pipelines.trust.checks import CheckSummary
 
 # What regulators query: everything past raw. Raw rows stay in the warehouse, behind the snapshots they repeat.
 REGULATOR_SCHEMAS = ("reference", "staging", "mart", "policy", "report", "meta")
@@ -24,10 +24,10 @@ PUBLIC_SCHEMAS = ("public",)
 
 def ingest_inbox(settings: Settings, say: Callable[[str], None] = lambda _: None) -> list[IngestResult]:
     """Load all that lies in the inbox, feed by feed; files loaded before change nothing."""
-    from pipelines import ingest
+    from pipelines.feeds import ingest
 
     results = []
-    for feed in catalog.contracts():
+    for feed in contracts.contracts():
         files = ingest.inbox_files(settings, feed)
         if files:
             say(f"ingest {feed}: {len(files)} files")
@@ -50,7 +50,8 @@ def check(settings: Settings) -> CheckSummary:
         CheckFailedError: a critical one failed. Whoever fixes the feed is told; nothing will be published.
         MachineError: a check itself broke.
     """
-    from pipelines import alerts, checks
+    from pipelines.alerting import alerts
+    from pipelines.trust import checks
 
     with warehouse.writer(settings) as con:
         summary = checks.run(con, settings)
@@ -64,7 +65,8 @@ def check(settings: Settings) -> CheckSummary:
 
 def judge(settings: Settings) -> list[str]:
     """Judge rules, prices and supply, then build the marts that show the verdicts; return their names."""
-    from pipelines import judging, models, prices
+    from pipelines import models
+    from pipelines.rules import judging, prices
 
     with warehouse.writer(settings) as con:
         judging.judge(con)
@@ -78,7 +80,7 @@ def publish(settings: Settings) -> dict[str, Path]:
     Raises:
         CheckFailedError: a critical check failed, or none ran since the last load. The last good editions stay.
     """
-    from pipelines import editions
+    from pipelines.publishing import editions
 
     with warehouse.writer(settings) as con:
         _require_checked(con)
@@ -92,7 +94,7 @@ def publish(settings: Settings) -> dict[str, Path]:
 
 def alert(settings: Settings) -> Summary:
     """Send the price events of the published edition that were not sent yet."""
-    from pipelines import alerts
+    from pipelines.alerting import alerts
 
     return alerts.send(settings)
 

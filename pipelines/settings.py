@@ -67,6 +67,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def simulated_mark(self) -> Path:
+        """A file that says that everything below home is invented; the demo writes it."""
+        return self.home / "SIMULATED.txt"
+
+    @property
     def alerts(self) -> Path:
         """Messages as they were sent, one text file each."""
         return self.home / "alerts"

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import catalog
-from pipelines.cells import quoted
+from pipelines import catalog, contracts
 from pipelines.errors import BusyError, MachineError
+from pipelines.literal import quoted
 from pipelines.settings import ROOT, TIME_ZONE, Settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     for table in catalog.meta_tables().values():
         con.execute(table.sql)
         comment(con, table.name, table.description, table.columns)
-    for contract in catalog.contracts().values():
+    for contract in contracts.contracts().values():
         columns = raw_columns(contract)
         body = ", ".join(f'"{name}" {sql_type}' for name, (sql_type, _) in columns.items())
         con.execute(f"CREATE TABLE IF NOT EXISTS raw.{contract.feed} ({body})")
@@ -125,7 +125,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def raw_columns(contract: catalog.Contract) -> dict[str, tuple[str, str]]:
+def raw_columns(contract: contracts.Contract) -> dict[str, tuple[str, str]]:
     """Return the columns of a raw table: those of the contract, then where each row came from."""
     columns: dict[str, tuple[str, str]] = {}
     for column in contract.columns.values():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.scheduler.stack_environment import airflow_home, airflow_settings
 from pipelines.settings import Settings
-from pipelines.stack_environment import airflow_home, airflow_settings
 
 SESSION_HOME = tempfile.TemporaryDirectory(prefix="sandwatch-airflow-")
 os.environ.update(airflow_settings(Settings(home=Path(SESSION_HOME.name))))

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import prices
+from pipelines.rules import prices
 from pipelines.settings import ROOT
 
 TAIWAN = ROOT.parent / "shared" / "data" / "price" / "taiwan_sand_prices.csv"

@@ -13,8 +13,9 @@ from pathlib import Path
 import price_world as world
 import pytest
 
-from pipelines import alert_log, alert_message, alerts, channels, levels
+from pipelines.alerting import alert_log, alert_message, alerts, channels
 from pipelines.errors import WrongCallError
+from pipelines.rules import levels
 from pipelines.settings import Settings
 
 SPIKE = [100, 100, 112, 122, 122, 122, 100, 100]

@@ -19,10 +19,12 @@ import duckdb
 import pytest
 from stdnum.cn import uscc
 
-from pipelines import catalog, checks, data_docs, ingest, warehouse
-from pipelines.checks import CheckSummary
+from pipelines import catalog, contracts, warehouse
 from pipelines.errors import CheckFailedError, MachineError
+from pipelines.feeds import ingest
 from pipelines.settings import ROOT, Settings
+from pipelines.trust import checks, data_docs
+from pipelines.trust.checks import CheckSummary
 
 TICKETS = 200
 BAD_TICKETS = 2
@@ -140,10 +142,10 @@ def failed(rows: Mapping[str, Mapping[str, Any]], severity: str) -> set[str]:
 
 @contextmanager
 def contract_with(monkeypatch: pytest.MonkeyPatch, feed: str, *specs: dict[str, Any]) -> Iterator[None]:
-    known = catalog.contracts()
+    known = contracts.contracts()
     changed = dataclasses.replace(known[feed], expectations=(*known[feed].expectations, *specs))
     with monkeypatch.context() as patch:
-        patch.setattr(catalog, "contracts", lambda: {**known, feed: changed})
+        patch.setattr(contracts, "contracts", lambda: {**known, feed: changed})
         yield
 
 
@@ -156,13 +158,13 @@ class TestGoodData:
         checks.require(summary)
         expectations = [row for row in rows.values() if row["expectation"].startswith("expect_")]
         assert len(expectations) >= 15
-        assert {row["feed"] for row in expectations} == set(catalog.contracts())
+        assert {row["feed"] for row in expectations} == set(contracts.contracts())
         assert all(row["is_success"] and not row["is_machine_error"] for row in rows.values())
         assert rows["weighbridge_ticket.row_count_to_be_between"]["observed_value"] == str(TICKETS - BAD_TICKETS)
 
     def test_every_listed_expectation_of_every_contract_ran(self, settings: Settings) -> None:
         _, rows = check(settings)
-        for contract in catalog.contracts().values():
+        for contract in contracts.contracts().values():
             ran = {(row["expectation"], row["column_name"]) for row in rows.values() if row["feed"] == contract.feed}
             assert {(spec["type"], spec["kwargs"].get("column")) for spec in contract.expectations} <= ran
             for column in contract.columns.values():
@@ -210,7 +212,7 @@ class TestUntrustedData:
         with pytest.raises(CheckFailedError) as caught:
             checks.require(summary)
         message = str(caught.value)
-        contract = catalog.contracts()["weighbridge_ticket"]
+        contract = contracts.contracts()["weighbridge_ticket"]
         for part in ("raw.weighbridge_ticket.direction", "198 行中 3 行不符", "out、in、internal", "'sideways'"):
             assert part in message
         assert contract.who_fixes in message
@@ -293,7 +295,7 @@ class TestUntrustedData:
         summary, rows = check(Settings(home=tmp_path / "new"))
         assert summary.failed_critical == ()
         assert summary.machine_errors == ()
-        assert failed(rows, "warning") == {f"{feed}.arrived" for feed in catalog.contracts()}
+        assert failed(rows, "warning") == {f"{feed}.arrived" for feed in contracts.contracts()}
         assert all("未报送" in message for message in summary.failed_warning)
         assert summary.docs_path.exists()
         checks.require(summary)
@@ -339,9 +341,9 @@ class TestMachineErrors:
             },
             {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "market"}, "severity": "grave"},
         )
-        known = catalog.contracts()
+        known = contracts.contracts()
         changed = dataclasses.replace(known["price_quote"], expectations=specs)
-        monkeypatch.setattr(catalog, "contracts", lambda: {**known, "price_quote": changed})
+        monkeypatch.setattr(contracts, "contracts", lambda: {**known, "price_quote": changed})
         summary, rows = check(settings)
         assert {name for name, row in rows.items() if row["is_machine_error"]} == {
             "price_quote.price.quantile_values_to_be_between",
@@ -401,7 +403,7 @@ ENGINE_CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "expect_column_values_to_not_be_null": (
         "site_register", {"column": "site_name"}, {"column": "siding_since"}),
     "expect_table_columns_to_match_set": (
-        "price_quote", {"column_set": list(warehouse.raw_columns(catalog.contracts()["price_quote"]))},
+        "price_quote", {"column_set": list(warehouse.raw_columns(contracts.contracts()["price_quote"]))},
         {"column_set": ["price"]}),
     "expect_table_row_count_to_be_between": ("price_quote", {"min_value": 14, "max_value": 14}, {"min_value": 15}),
 }  # fmt: skip
@@ -409,14 +411,14 @@ ENGINE_CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 class TestAllowList:
     def test_contracts_name_only_expectations_that_run_on_this_engine(self) -> None:
-        from pipelines.gx_duckdb import TESTED_EXPECTATIONS
+        from pipelines.trust.gx_duckdb import TESTED_EXPECTATIONS
 
-        named = {spec["type"] for contract in catalog.contracts().values() for spec in contract.expectations}
+        named = {spec["type"] for contract in contracts.contracts().values() for spec in contract.expectations}
         assert named <= TESTED_EXPECTATIONS
         assert ENGINE_CASES.keys() == TESTED_EXPECTATIONS
 
     def test_each_runs_and_tells_good_from_bad(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        known = catalog.contracts()
+        known = contracts.contracts()
         for index, is_good in ((1, True), (2, False)):
             specs: dict[str, list[dict[str, Any]]] = {feed: [] for feed in known}
             for name, case in ENGINE_CASES.items():
@@ -426,7 +428,7 @@ class TestAllowList:
                 for feed, contract in known.items()
             }
             with monkeypatch.context() as patch:
-                patch.setattr(catalog, "contracts", lambda changed=changed: changed)
+                patch.setattr(contracts, "contracts", lambda changed=changed: changed)
                 _, rows = check(settings)
             asked = {row["expectation"]: row for row in rows.values() if row["severity"] == "info"}
             assert asked.keys() == ENGINE_CASES.keys()
@@ -465,7 +467,7 @@ class TestDataDocs:
             assert "default-src 'none'" in text, name
 
     def test_hold_a_page_of_the_suite_and_of_the_results_of_each_feed(self, pages: dict[str, str]) -> None:
-        for feed in catalog.contracts():
+        for feed in contracts.contracts():
             assert f"expectations/{feed}.html" in pages
             results = [name for name in pages if name.startswith(f"validations/{feed}/")]
             assert len(results) == 1
@@ -499,7 +501,7 @@ class TestMartChecks:
 
     def test_every_feed_is_held_against_its_account(self) -> None:
         sql = next(check_file.sql for check_file in checks.mart_checks() if check_file.name == "raw_matches_account")
-        assert {f"raw.{feed}" for feed in catalog.contracts()} <= catalog.tables_read(sql)
+        assert {f"raw.{feed}" for feed in contracts.contracts()} <= catalog.tables_read(sql)
 
     def test_a_header_that_lacks_a_setting_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "odd.sql").write_text("/*\ndescription: odd\n*/\nSELECT 1 AS one\n", encoding="utf-8")
@@ -536,7 +538,9 @@ class TestMartChecks:
 
 
 def test_the_module_is_light_until_checks_run() -> None:
-    program = "import sys, pipelines.checks; print([m for m in ('great_expectations', 'pandas') if m in sys.modules])"
+    program = (
+        "import sys, pipelines.trust.checks; print([m for m in ('great_expectations', 'pandas') if m in sys.modules])"
+    )
     run = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
     )

@@ -17,8 +17,8 @@ import duckdb
 import pytest
 
 from pipelines import run, simulate
+from pipelines.scheduler.stack import POOL
 from pipelines.settings import ROOT, Settings
-from pipelines.stack import POOL
 
 FEEDS = ("capacity_filing", "price_quote", "site_register", "weighbridge_ticket")
 DAG_IDS = {*(f"ingest_{feed}" for feed in FEEDS), "build", "alert", "weekly_report"}
@@ -343,8 +343,8 @@ class TestHowErrorsEndATask:
     def test_a_failed_critical_check_stops_the_build_at_once_and_keeps_the_edition(
         self, bag: Any, both: Both, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from pipelines import checks
         from pipelines.errors import CheckFailedError
+        from pipelines.trust import checks
 
         def fail(_: Any) -> None:
             raise CheckFailedError("1 critical check failed")

@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import editions
-from pipelines.editions import View
 from pipelines.errors import MachineError, WrongCallError
+from pipelines.publishing import editions
+from pipelines.publishing.editions import View
 from pipelines.settings import Settings
 
 TABLES = {

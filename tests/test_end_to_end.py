@@ -15,8 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import editions, ingest, query, run, simulate, warehouse
+from pipelines import run, simulate, warehouse
 from pipelines.errors import CheckFailedError
+from pipelines.feeds import ingest
+from pipelines.publishing import editions, query
 from pipelines.settings import ROOT, Settings
 
 CLOCKS = ("meta.load_account", "meta.question", "meta.check_result")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import inbox, load, warehouse
+from pipelines import warehouse
 from pipelines.errors import BusyError
+from pipelines.feeds import load
+from pipelines.scheduler import inbox
 from pipelines.settings import Settings
 
 FEED = "price_quote"

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipelines import ingest, parse, warehouse
+from pipelines import warehouse
 from pipelines.errors import BusyError, InputRefusedError, WrongCallError
-from pipelines.load import OUTCOMES
+from pipelines.feeds import ingest, parse
+from pipelines.feeds.load import OUTCOMES
 from pipelines.settings import Settings
 
 FEED = "weighbridge_ticket"
@@ -282,7 +283,7 @@ def test_snapshots_are_the_bytes_as_they_came(home: Settings, tmp_path: Path) ->
 
 
 def test_a_broken_load_leaves_nothing(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines import load as loading
+    from pipelines.feeds import load as loading
 
     def fail(*_: object) -> None:
         raise duckdb.Error("disk full")

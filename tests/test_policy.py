@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import judging, models, policy, prices, warehouse
+from pipelines import models, warehouse
+from pipelines.rules import judging, policy, prices
 
 SHA = "ab" * 32
 PROJECT_RULES = ("capacity_floor", "capacity_basis", "approvals_before_start", "rail_share")

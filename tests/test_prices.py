@@ -12,8 +12,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import catalog, levels, prices
+from pipelines import catalog
 from pipelines.errors import MachineError
+from pipelines.rules import levels, prices
 from pipelines.settings import ROOT
 
 INDEX = "SELECT * FROM mart.price_index_week ORDER BY area_code, product_id, unit, basis, tax, week_start"

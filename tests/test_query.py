@@ -24,9 +24,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import editions, query
 from pipelines.errors import MachineError, WrongCallError
-from pipelines.query import Limits, QueryLimitError, QueryRefusedError
+from pipelines.publishing import editions, query
+from pipelines.publishing.query import Limits, QueryLimitError, QueryRefusedError
 from pipelines.settings import ROOT, Settings
 
 TABLES = {"regulator": ["policy.verdict", "mart.week"], "public": ["mart.week"]}
@@ -338,7 +338,7 @@ def test_the_settings_hold_where_the_gate_does_not(unharmed: Settings, tmp_path:
     """The gate reads statements; behind it DuckDB itself has to be closed. Here the gate is left out."""
     edition = editions.current(unharmed, "regulator")
     script = f"""
-import sys; sys.path.insert(0, {str(ROOT / "pipelines")!r})
+import sys; sys.path.insert(0, {str(ROOT / "pipelines" / "publishing")!r})
 import json, query_child
 request = dict(path={str(edition)!r}, memory_mib=128, cpu_s=5, threads=1, time_zone='Asia/Shanghai')
 query_child.limit_process(request)
@@ -569,7 +569,7 @@ def test_queries_run_while_a_writer_writes_and_publishes(tmp_path: Path) -> None
 
 def test_importing_the_parent_side_is_light() -> None:
     code = (
-        "import sys; import pipelines.query, pipelines.editions; "
+        "import sys; import pipelines.publishing.query, pipelines.publishing.editions; "
         "heavy = ('duckdb', 'rich', 'pandas', 'pyarrow', 'numpy', 'yaml', 'sqlglot'); "
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -11,8 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import ingest, judging, models, prices, warehouse
-from pipelines.load import OUTCOMES
+from pipelines import models, warehouse
+from pipelines.feeds import ingest
+from pipelines.feeds.load import OUTCOMES
+from pipelines.rules import judging, prices
 from pipelines.settings import ROOT, Settings
 
 DATA = ROOT.parent / "shared" / "data"

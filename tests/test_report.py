@@ -18,10 +18,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import editions, levels, run, simulate, warehouse
+from pipelines import run, simulate, warehouse
 from pipelines.errors import WrongCallError
-from pipelines.query_output import as_csv
+from pipelines.publishing import editions
+from pipelines.publishing.query_output import as_csv
 from pipelines.report import blocks, edition, page, projects, weekly, words
+from pipelines.rules import levels
 from pipelines.settings import Settings
 
 WEEK = "2026-W47"

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from pipelines import run, simulate
+from pipelines.scheduler.stack_api import Api
 from pipelines.settings import ROOT, Settings
-from pipelines.stack_api import Api
 
 LAST = "weighbridge_ticket/weighsoft/weighsoft_2026-W47.csv"
 LOOPBACK = {"127.0.0.1", "::1"}
@@ -38,7 +38,7 @@ class Person:
         }
         with self.output.open("wb") as output:
             self.command = subprocess.Popen(  # our own interpreter and module
-                [sys.executable, "-m", "pipelines.stack", "--port", "0"],
+                [sys.executable, "-m", "pipelines.scheduler.stack", "--port", "0"],
                 cwd=ROOT,
                 env={**environment, "SANDWATCH_HOME": str(home)},
                 stdout=output,

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines import stack
 from pipelines.errors import BusyError, MachineError
+from pipelines.scheduler import stack
+from pipelines.scheduler.stack_environment import USER, airflow_home, free_port, service_environment
 from pipelines.settings import Settings
-from pipelines.stack_environment import USER, airflow_home, free_port, service_environment
 
 
 @pytest.fixture

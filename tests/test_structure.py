@@ -10,7 +10,8 @@ import duckdb
 import pytest
 import yaml
 
-from pipelines import catalog, judging, models, policy, prices, warehouse
+from pipelines import catalog, contracts, models, warehouse
+from pipelines.rules import judging, policy, prices
 from pipelines.run import PUBLIC_SCHEMAS, REGULATOR_SCHEMAS
 from pipelines.settings import ROOT
 
@@ -121,9 +122,9 @@ def test_shares_of_policy_stand_in_no_sql_past_policy() -> None:
         assert not re.search(r"(?<![\d.])0\.(05|1|10|15|2|20|3|30|4|40|7|70|8|80|85)(?!\d)", body), model.name
 
 
-@pytest.mark.parametrize("feed", sorted(catalog.contracts()))
+@pytest.mark.parametrize("feed", sorted(contracts.contracts()))
 def test_every_feed_has_its_drawers(feed: str) -> None:
-    contract = catalog.contracts()[feed]
+    contract = contracts.contracts()[feed]
     drawers = {
         "staging SQL": any(f"raw.{feed}" in model.reads for model in MODELS if model.name.startswith("staging.")),
         "sample from the simulation": any(
@@ -187,4 +188,4 @@ def test_an_unknown_setting_in_a_contract_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "price_quote.yaml"
     path.write_text(source.replace("max_age_days: 10", "max_age_day: 10"), encoding="utf-8")
     with pytest.raises(catalog.MachineError, match=r"unknown setting \['max_age_day'\]"):
-        catalog.read_contract(path)
+        contracts.read_contract(path)

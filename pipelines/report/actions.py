@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines import levels, policy
 from pipelines.report import cohort, health, prices, projects
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import Words
+from pipelines.rules import levels, policy
 
 PRICE_FROM = "黄"  # the lowest level whose action is more than to watch
 PLAN_FROM = "橙"  # from here on the emergency-plan clause speaks too
@@ -190,6 +190,6 @@ def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
 
 
 def _who_fixes_tickets() -> str:
-    from pipelines import catalog
+    from pipelines import contracts
 
-    return catalog.contracts()["weighbridge_ticket"].who_fixes
+    return contracts.contracts()["weighbridge_ticket"].who_fixes

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import levels
-from pipelines.policy import compare
 from pipelines.report.blocks import Query, Row, Week
 from pipelines.report.edition import Edition
 from pipelines.report.words import Words
+from pipelines.rules import levels
+from pipelines.rules.policy import compare
 
 PRICE_WEEKS = 53  # a year and the week it is compared with
 SUPPLY_WEEKS = 26

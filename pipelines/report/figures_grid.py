@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipelines.levels import NO_LEVEL
 from pipelines.report import style
 from pipelines.report.blocks import Row
 from pipelines.report.figures import WEEK, width_em
 from pipelines.report.words import Words
+from pipelines.rules.levels import NO_LEVEL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipelines import levels
 from pipelines.report import actions, health, prices, projects, supply
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Headline, Row, Sentence, Table, Tile
 from pipelines.report.facts import Facts
 from pipelines.report.words import Words
+from pipelines.rules import levels
 
 MOST = 4  # names in a sentence; the tables hold them all
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines import catalog
-from pipelines.catalog import Contract
-from pipelines.channels import without_plates
+from pipelines import contracts
+from pipelines.alerting.channels import without_plates
+from pipelines.contracts import Contract
 from pipelines.report import facts as fact
 from pipelines.report import figures_grid
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
@@ -71,7 +71,7 @@ def incomplete_counties(facts: Facts) -> list[Row]:
 def silent(facts: Facts) -> list[tuple[str, str, Contract]]:
     """Feeds that never came, and sources of regular feeds quiet for longer than their contract allows."""
     found = []
-    for feed, contract in catalog.contracts().items():
+    for feed, contract in contracts.contracts().items():
         rows = [row for row in facts.feeds.rows if row["feed"] == feed]
         if not rows:
             found.append((feed, "", contract))
@@ -118,7 +118,7 @@ def completeness_chart(facts: Facts, words: Words) -> Chart:
 def feed_table(facts: Facts, words: Words) -> Table:
     """Rows of each source in the week; a feed that never came has its line too."""
     rows = []
-    for feed, contract in catalog.contracts().items():
+    for feed, contract in contracts.contracts().items():
         sent = sorted((row for row in facts.feeds.rows if row["feed"] == feed), key=lambda row: str(row["source"]))
         name = words.name("feed", feed)
         if not sent:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipelines import policy
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Section, Sentence
 from pipelines.report.facts import Facts
 from pipelines.report.words import Words
+from pipelines.rules import policy
 
 NOTES = ("week", "dispatch", "price", "levels", "overload", "verdicts", "completeness", "trace")
 NOT_VERIFIED = ("validity", "percentages", "limits", "not_reported")

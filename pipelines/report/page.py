@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.channels import without_plates
-from pipelines.query_output import as_csv
+from pipelines.alerting.channels import without_plates
+from pipelines.publishing.query_output import as_csv
 from pipelines.report import style
 from pipelines.report.blocks import Chart, Query, Report
 from pipelines.report.words import Words

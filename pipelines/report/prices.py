@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines import levels
 from pipelines.report import facts as fact
 from pipelines.report import figures_grid
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, SIGNS, Words
+from pipelines.rules import levels
 
 
 def section(facts: Facts, words: Words) -> Section:

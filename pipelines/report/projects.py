@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pipelines import policy
 from pipelines.report import cohort, figures_grid
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, SIGNS, Words
+from pipelines.rules import policy
 
 OUTCOMES = ("breached", "undetermined", "met", "exempted", "not_applicable", "not_in_force")
 LISTED = ("breached", "undetermined", "exempted")

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import editions
-from pipelines.demo import MARK
+from pipelines.publishing import editions
 from pipelines.report import edition, facts, headline, health, method, overload, page, prices, projects, supply
 from pipelines.report.blocks import Report
 from pipelines.report.words import Words
@@ -39,7 +38,7 @@ def write(settings: Settings, week: str | None = None) -> Path:
     import duckdb
 
     path = editions.current(settings, "regulator")
-    is_simulated = (settings.home / MARK).exists()
+    is_simulated = settings.simulated_mark.exists()
     with duckdb.connect(str(path), read_only=True) as con:
         report = compose(con, week, settings.language, is_simulated=is_simulated)
     folder = settings.reports / report.week.iso_week

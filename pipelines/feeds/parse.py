@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines import catalog, decode, snapshot
-from pipelines.catalog import Contract, Source
-from pipelines.cells import quoted, reject_rules, typed_select
+from pipelines import contracts
+from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError, WrongCallError
-from pipelines.reasons import reject_message
+from pipelines.feeds import decode, snapshot
+from pipelines.feeds.cells import reject_rules, typed_select
+from pipelines.feeds.reasons import reject_message
+from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE, Settings
 
 CELL_BREAK = "\x1f"
@@ -81,7 +83,7 @@ def contract_of(feed: str) -> Contract:
     Raises:
         WrongCallError: there is no such feed.
     """
-    known = catalog.contracts()
+    known = contracts.contracts()
     if feed not in known:
         raise WrongCallError(f"no feed {feed!r}; feeds are {', '.join(known)}")
     return known[feed]
@@ -103,7 +105,8 @@ def _type_rows(
             con.execute(f"SET TimeZone = '{TIME_ZONE}'")
             con.execute(
                 "CREATE TABLE cell AS SELECT * FROM read_csv(?, columns = ?, delim = ?, header = false,"
-                " quote = '', escape = '', auto_detect = false, new_line = '\\n', max_line_size = 10000000, nullstr = '')",
+                " quote = '', escape = '', auto_detect = false, new_line = '\\n', nullstr = '',"
+                " max_line_size = 10000000)",
                 [str(text_path), {"line": "BIGINT", **dict.fromkeys(found, "VARCHAR")}, CELL_BREAK],
             )
             con.execute(f"CREATE TABLE typed AS {typed_select(contract, profile, found)}")
@@ -225,9 +228,7 @@ def _questions(
                 f' WHERE typed.reject_no IS NULL AND typed."{column.name}" IS NULL'
                 f' AND cell."{column.name}" IS NOT NULL GROUP BY 1 ORDER BY 1'
             ).fetchall()
-            asked += [
-                {"kind": f"unknown_{column.name}", "subject": word, "row_count": count} for word, count in rows
-            ]
+            asked += [{"kind": f"unknown_{column.name}", "subject": word, "row_count": count} for word, count in rows]
     return asked
 
 

@@ -1,8 +1,8 @@
 """Thresholds and verdicts: the comparison is written here once.
 
 A rule is a folder in `sql/policy`: `rule.yaml` holds the dated thresholds with their source, `measure.sql`
-measures and never judges, `cases.yaml` holds worked examples. Rules with `parts` are judged by `pipelines.judging`,
-the price and supply levels (`levels`) by `pipelines.levels`, with the same comparison.
+measures and never judges, `cases.yaml` holds worked examples. Rules with `parts` are judged by `rules.judging`, the
+price and supply levels (`levels`) by `rules.levels`, with the same comparison.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import ingest, parse
 from pipelines.errors import WrongCallError
+from pipelines.feeds import ingest, parse
 from pipelines.settings import ROOT, Settings
 
 MAX_BATCHES = 8
@@ -96,7 +96,7 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
     parsed = [parse.ParsedFile(**job["parsed"]) for job in there if job["parsed"]]
     ingest.load_parsed(settings, result, parsed)
     if result.refused:
-        from pipelines import alerts
+        from pipelines.alerting import alerts
 
         fixer = parse.contract_of(feed).who_fixes
         body = "\n".join([f"请 {fixer} 处理；以下文件整份未入库，其余数据不受影响：", *_messages(result.refused)])

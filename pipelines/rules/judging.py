@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipelines import policy
+from pipelines.rules import policy
 from pipelines.warehouse import comment
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipelines.levels import WEEK, Clause, Ladder, LevelRule, Row
-from pipelines.policy import compare
+from pipelines.rules.levels import WEEK, Clause, Ladder, LevelRule, Row
+from pipelines.rules.policy import compare
 
 KIND = ("unit", "basis", "tax")
 Kind = tuple[str | None, ...]

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import catalog
-from pipelines.check_result import CheckResult, machine_error, verdict_message
 from pipelines.errors import CheckFailedError, MachineError
 from pipelines.settings import ROOT, Settings
+from pipelines.trust.check_result import CheckResult, machine_error, verdict_message
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,13 +98,13 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
     results: list[CheckResult] = []
 
     def validate() -> None:
-        from pipelines import suites
+        from pipelines.trust import suites
 
         shutil.rmtree(partial, ignore_errors=True)
         results.extend(suites.validate(con, settings, run_id, partial))
 
     def write_docs() -> None:
-        from pipelines import data_docs
+        from pipelines.trust import data_docs
 
         data_docs.publish(partial, docs, results, run_id, settings.language)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.catalog import Contract
+from pipelines.contracts import Contract
 
 # reason code: (what is wrong, what to do) in English and in Chinese
 REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {

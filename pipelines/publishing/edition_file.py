@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import WrongCallError
+from pipelines.literal import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +44,7 @@ def write(con: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[str], vie
     try:
         home = _one(cursor, "SELECT current_database()")
         is_ordered = _one(cursor, "SELECT current_setting('preserve_insertion_order')")
-        cursor.execute(f"ATTACH {_text(str(path))} AS {_ALIAS}")
+        cursor.execute(f"ATTACH {quoted(str(path))} AS {_ALIAS}")
         try:
             # Marts are stored by time and time-bound queries live on it: the copy keeps that order even
             # where the loader has switched it off.
@@ -108,9 +109,9 @@ def _comment(
 ) -> None:
     # COMMENT ON takes no bound value, so the text goes in as a quoted literal.
     if text:
-        cursor.execute(f"COMMENT ON {kind} {target} IS {_text(text)}")
+        cursor.execute(f"COMMENT ON {kind} {target} IS {quoted(text)}")
     for column, column_text in columns.items():
-        cursor.execute(f"COMMENT ON COLUMN {target}.{_name(column)} IS {_text(column_text)}")
+        cursor.execute(f"COMMENT ON COLUMN {target}.{_name(column)} IS {quoted(column_text)}")
 
 
 def _prove(path: Path, relations: Sequence[str]) -> None:
@@ -136,7 +137,3 @@ def _qualified(name: str) -> str:
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import catalog, warehouse
-from pipelines.catalog import Contract
-from pipelines.check_result import REMEDIES, CheckResult, machine_error, requirement, verdict_message
+from pipelines import contracts, warehouse
+from pipelines.contracts import Contract
 from pipelines.settings import Settings
+from pipelines.trust.check_result import REMEDIES, CheckResult, machine_error, requirement, verdict_message
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,11 +88,11 @@ def validate(con: duckdb.DuckDBPyConnection, settings: Settings, run_id: int, do
 
     GX reads the committed state of the connection. A check that breaks is a result with `is_machine_error`.
     """
-    from pipelines import gx_duckdb
+    from pipelines.trust import gx_duckdb
 
     results: list[CheckResult] = []
     with gx_duckdb.warehouse_source(con, docs_folder) as (context, source):
-        for contract in catalog.contracts().values():
+        for contract in contracts.contracts().values():
             arrived = arrival(con, contract, settings.language)
             results.append(arrived)
             if arrived.is_success:
@@ -112,7 +112,7 @@ def _run_suite(
     language: str,
 ) -> list[CheckResult]:
     """Return one result a spec, in their order (GX gives its results in an order of its own)."""
-    from pipelines.gx_duckdb import exception_of
+    from pipelines.trust.gx_duckdb import exception_of
 
     suite, broken = _suite(contract.feed, specs)
     found: dict[int, ExpectationValidationResult] = {}
@@ -146,7 +146,7 @@ def _suite(feed: str, specs: Sequence[Mapping[str, Any]]) -> tuple[ExpectationSu
     from great_expectations import ExpectationSuite
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    from pipelines.gx_duckdb import TESTED_EXPECTATIONS
+    from pipelines.trust.gx_duckdb import TESTED_EXPECTATIONS
 
     suite, broken = ExpectationSuite(name=feed), {}
     for order, spec in enumerate(specs):
@@ -271,7 +271,7 @@ def _tidy(context: AbstractDataContext) -> None:
     store = context.validation_results_store
     for key in store.list_keys():
         stored: Any = store.get(key)
-        contract = catalog.contracts()[stored.suite_name]
+        contract = contracts.contracts()[stored.suite_name]
         for item in stored.results:
             is_shown = _is_shown(contract, item.expectation_config.kwargs.get("column"))
             for name, values in item.result.items():

@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipelines.check_result import CheckResult
 from pipelines.errors import MachineError
+from pipelines.trust.check_result import CheckResult
 
 # Even if a value in the data were markup, nothing would run or be fetched.
 POLICY = (
@@ -172,7 +172,7 @@ def index_page(folder: Path, results: Iterable[CheckResult], run_id: int, langua
     """Return the index: every check of the run, failures first, and links to GX's pages in the folder."""
     from jinja2 import Environment
 
-    from pipelines import catalog
+    from pipelines import contracts
 
     words = WORDS[language]
     rows = [(row, _state(row)) for row in results]
@@ -180,7 +180,7 @@ def index_page(folder: Path, results: Iterable[CheckResult], run_id: int, langua
     rows.sort(key=lambda pair: (order.index(pair[1]), order.index(pair[0].severity)))
     count = {state: sum(found == state for _, found in rows) for state in ("passed", "failed", "broken")}
     pages = []
-    for feed in catalog.contracts():
+    for feed in contracts.contracts():
         suite = folder / "expectations" / f"{feed}.html"
         validation = sorted((folder / "validations" / feed).rglob("*.html"))
         pages.append(

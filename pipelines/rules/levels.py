@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from pipelines.errors import MachineError
-from pipelines.policy import compare
+from pipelines.rules.policy import compare
 from pipelines.settings import ROOT
 
 NO_LEVEL = "无"

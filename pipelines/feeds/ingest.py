@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines import load as loading
 from pipelines.errors import InputRefusedError
-from pipelines.parse import ParsedFile, contract_of, parse
-from pipelines.reasons import reject_message
+from pipelines.feeds import load as loading
+from pipelines.feeds.parse import ParsedFile, contract_of, parse
+from pipelines.feeds.reasons import reject_message
 from pipelines.settings import Settings
 
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")

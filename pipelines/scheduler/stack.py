@@ -24,9 +24,9 @@ import psutil
 
 from pipelines import settings as settings_module
 from pipelines.errors import BusyError, MachineError, SandwatchError
+from pipelines.scheduler.stack_api import HOST, Api
+from pipelines.scheduler.stack_environment import USER, airflow_home, free_port, service_environment
 from pipelines.settings import Settings
-from pipelines.stack_api import HOST, Api
-from pipelines.stack_environment import USER, airflow_home, free_port, service_environment
 
 PREFERRED_PORT = 8080
 START_SECONDS, STOP_SECONDS = 180.0, 20.0
@@ -231,7 +231,7 @@ def _end(services: Sequence[subprocess.Popen[bytes]]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run Airflow until Ctrl-C; say where it is and how to log in. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.stack", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipelines.scheduler.stack", description=main.__doc__)
     parser.add_argument("--port", type=int, default=PREFERRED_PORT, help="port on 127.0.0.1 (default %(default)s)")
     asked = parser.parse_args(argv)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipelines import levels
-from pipelines.lead_series import Kind, kind_of
-from pipelines.levels import NO_LEVEL, LevelRule, Row
+from pipelines.rules import levels
+from pipelines.rules.lead_series import Kind, kind_of
+from pipelines.rules.levels import NO_LEVEL, LevelRule, Row
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _template(language: str) -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "pipelines" / "messages"),
+        loader=jinja2.FileSystemLoader(ROOT / "pipelines" / "alerting" / "messages"),
         autoescape=jinja2.select_autoescape(("html",)),  # these are text
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

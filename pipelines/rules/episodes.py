@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from pipelines.lead_series import Kind, LeadChooser, Series, kind_of
-from pipelines.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row, loudest
-from pipelines.policy import compare
+from pipelines.rules.lead_series import Kind, LeadChooser, Series, kind_of
+from pipelines.rules.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row, loudest
+from pipelines.rules.policy import compare
 
 SERIES = ("area_code", "area_name", "is_city_area", "product_id", "product_name", "unit", "basis", "tax")
 FACTS = (

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.errors import MachineError
+from pipelines.scheduler.stack_api import HOST
 from pipelines.settings import ROOT, TIME_ZONE, Settings
-from pipelines.stack_api import HOST
 
 USER = "sandwatch"
 

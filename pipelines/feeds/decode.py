@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.catalog import Contract, Source
+from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError
 
 SNIFF_BYTES = 1 << 20
@@ -121,9 +121,7 @@ def _missing_message(
     contract: Contract, encoding: str, delimiter: str, headers: tuple[str, ...], missing: list[str]
 ) -> str:
     words = {
-        name: "/".join((name, *contract.columns[name].aliases))
-        for group in missing
-        for name in group.split(" or ")
+        name: "/".join((name, *contract.columns[name].aliases)) for group in missing for name in group.split(" or ")
     }
     shown = ", ".join(headers)[:300]
     return (
@@ -195,9 +193,7 @@ def _quoted_record(
                 table.physical_lines = max([table.physical_lines, *(line for line, _ in taken)])
                 return number, cells
             if not taken:
-                return BadLine(
-                    number, "wrong_cell_count", f"{len(cells)} cells where the header has {width}", text
-                )
+                return BadLine(number, "wrong_cell_count", f"{len(cells)} cells where the header has {width}", text)
         follower = None if len(taken) >= MAX_RECORD_LINES else (waiting.pop(0) if waiting else next(lines, None))
         # A line that is a whole record by itself does not belong inside a quoted cell.
         if follower is None or (

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pipelines import access_log, editions, query_output
 from pipelines.errors import MachineError, SandwatchError, WrongCallError
+from pipelines.publishing import access_log, editions, query_output
 from pipelines.settings import TIME_ZONE, Settings
 
 CHILD = Path(__file__).with_name("query_child.py")

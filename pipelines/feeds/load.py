@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines import warehouse
-from pipelines.catalog import Contract
-from pipelines.cells import quoted
-from pipelines.parse import ParsedFile, contract_of
+from pipelines.contracts import Contract
+from pipelines.feeds.parse import ParsedFile, contract_of
+from pipelines.literal import quoted
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from math import exp, log
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-from pipelines import catalog, levels
-from pipelines.episodes import SERIES, Follower, Story
-from pipelines.lead_series import KIND, kind_of
-from pipelines.levels import NO_LEVEL, LevelRule, Row
+from pipelines import catalog
+from pipelines.rules import levels
+from pipelines.rules.episodes import SERIES, Follower, Story
+from pipelines.rules.lead_series import KIND, kind_of
+from pipelines.rules.levels import NO_LEVEL, LevelRule, Row
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:

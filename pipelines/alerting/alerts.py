@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import alert_log, alert_message, channels, levels
-from pipelines.channels import Message
+from pipelines.alerting import alert_log, alert_message, channels
+from pipelines.alerting.channels import Message
 from pipelines.errors import WrongCallError
-from pipelines.levels import Row
-from pipelines.policy import compare
+from pipelines.rules import levels
+from pipelines.rules.levels import Row
+from pipelines.rules.policy import compare
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:

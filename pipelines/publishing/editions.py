@@ -16,9 +16,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import edition_file
-from pipelines.edition_file import View
 from pipelines.errors import MachineError, WrongCallError
+from pipelines.publishing import edition_file
+from pipelines.publishing.edition_file import View
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,7 +5,8 @@ The statements are built from the contract alone; the cells themselves never bec
 
 from __future__ import annotations
 
-from pipelines.catalog import Column, Contract, Source
+from pipelines.contracts import Column, Contract, Source
+from pipelines.literal import quoted
 
 TIME_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S"]
 DATE_FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日", "%Y.%m.%d"]
@@ -15,11 +16,6 @@ KG_PER_UNIT = {"kg": "1", "t": "1000", "lb": "0.45359237"}
 T_PER_UNIT = {"t": "1", "kg": "0.001", "万吨": "10000"}
 FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F))
-
-
-def quoted(text: str) -> str:
-    """Return a SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _text_cell(column: Column, profile: Source, found: dict[str, int]) -> str:

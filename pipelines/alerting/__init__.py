@@ -1,0 +1,1 @@
+"""From transitions to messages, each once, through channels that may fail."""

@@ -1,0 +1,1 @@
+"""From files to accounted rows: snapshot, decode, parse, load."""

@@ -1,0 +1,1 @@
+"""Published editions and the only ways to ask them: atomic, read-only, sandboxed, logged."""

@@ -1,0 +1,1 @@
+"""From figures to verdicts and levels: thresholds, comparison, price and supply levels, episodes."""

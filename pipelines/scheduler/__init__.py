@@ -1,0 +1,1 @@
+"""Airflow as child processes on the loopback: started, watched and stopped."""
