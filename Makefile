@@ -27,7 +27,7 @@ demo: setup ## Simulate a city, run everything on it and say where the results a
 	@$(BIN)/sandwatch demo
 
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup ## Style, types, import contracts, SQL
 	@$(BIN)/ruff format --check .
