@@ -12,6 +12,7 @@ import typer
 
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
+from pipelines.settings import Settings
 
 app = typer.Typer(
     name="sandwatch",
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Week = Annotated[str | None, typer.Option("--week", help="ISO week such as 2026-W47; default the last complete one.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when a rule of law is breached.")]
 
 
 class Edition(StrEnum):
@@ -131,18 +133,23 @@ def check() -> None:
 
 
 @app.command()
-def judge(
-    strict: Annotated[bool, typer.Option(help="Exit 1 when a rule of law is breached.")] = False,
-) -> None:
+def judge(strict: Strict = False) -> None:
     """Judge rules, prices and supply."""
     from pipelines import run as steps
 
     current = settings_module.load()
     steps.judge(current)
+    say_verdicts(current, strict)
+
+
+def say_verdicts(current: Settings, strict: bool) -> None:
+    """Print how many subjects have which verdict; with `strict`, exit 1 when a rule of law is breached."""
+    from pipelines import run as steps
+
     counts = steps.verdict_counts(current)
-    for rule, verdict, count in counts:
-        say(f"{rule}: {verdict} {count}")
-    if strict and any(verdict == "breached" for _, verdict, _ in counts):
+    for rule, kind, verdict, count in counts:
+        say(f"{rule} ({kind}): {verdict} {count}")
+    if strict and any(kind == "law" and verdict == "breached" for _, kind, verdict, _ in counts):
         raise typer.Exit(1)
 
 
@@ -172,7 +179,7 @@ def report(week: Week = None) -> None:
 
 
 @app.command()
-def run(week: Week = None, as_json: Json = False) -> None:
+def run(week: Week = None, strict: Strict = False, as_json: Json = False) -> None:
     """Build, check, judge, publish, alert and report."""
     from pipelines import run as steps
 
@@ -182,6 +189,8 @@ def run(week: Week = None, as_json: Json = False) -> None:
         show({"report": done["report"], "editions": done["editions"], "alerts": done["alerts"].to_json()})
     else:
         say(f"report: {done['report']}")
+    if strict:
+        say_verdicts(current, strict)
 
 
 @app.command()

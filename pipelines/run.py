@@ -159,7 +159,9 @@ def _require_checked(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def verdict_counts(settings: Settings) -> list[tuple[str, str, int]]:
-    """Return how many subjects have which verdict, by rule."""
+def verdict_counts(settings: Settings) -> list[tuple[str, str, str, int]]:
+    """Return (rule, kind, verdict, subjects) for all that was judged."""
     with warehouse.writer(settings) as con:
-        return con.execute("SELECT rule, verdict, count(*) FROM policy.verdict GROUP BY ALL ORDER BY ALL").fetchall()
+        return con.execute(
+            "SELECT rule, kind, verdict, count(*) FROM policy.verdict GROUP BY ALL ORDER BY ALL"
+        ).fetchall()

@@ -350,6 +350,9 @@ def test_the_command_line_says_what_and_exits_as_promised(home: Settings, tmp_pa
     unknown = sandwatch(home, "ingest", "prices", str(empty))
     assert unknown.returncode == 2
     assert "no feed 'prices'" in unknown.stderr
+    strict = sandwatch(home, "judge", "--strict")
+    assert strict.returncode == 1
+    assert "capacity_floor (law): breached" in strict.stderr
     assert sandwatch(home, "report", "--week", "1999-W01").returncode == 2
     assert "Traceback" not in wrong.stderr + refused.stderr + unknown.stderr
 

@@ -181,6 +181,14 @@ def test_the_same_file_twice_changes_nothing(home: Settings, tmp_path: Path) -> 
     assert {k: again[k] for k in OUTCOMES} == {k: first[k] for k in OUTCOMES}
 
 
+def test_the_same_file_under_another_source_is_said(home: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path, lines(20), encoding="gb18030")
+    load(home, path, "daybook")
+    again = load(home, path, "weighsoft")
+    assert (again["already_loaded"], again["source"]) == (True, "daybook")
+    assert "loaded before with source daybook" in again["notes"][0]
+
+
 def test_same_name_other_content_is_said_and_compared_by_key(home: Settings, tmp_path: Path) -> None:
     load(home, write(tmp_path, lines(20)))
     changed = ticket(3, gross="46000", net="31000")

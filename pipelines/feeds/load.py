@@ -249,15 +249,19 @@ def _account(
 ) -> dict[str, Any]:
     counts = ", ".join(f"{outcome}_count" for outcome in OUTCOMES)
     row = con.execute(
-        f"SELECT row_count, {counts} FROM meta.load_account WHERE snapshot_sha256 = ? AND feed = ?",
+        f"SELECT source, row_count, {counts} FROM meta.load_account WHERE snapshot_sha256 = ? AND feed = ?",
         [file.sha256, contract.feed],
     ).fetchone()
-    rows, *outcomes = row if row else (0,) * 7
+    loaded_as, rows, *outcomes = row if row else (file.source, *(0,) * 7)
     twins = con.execute(
         "SELECT count(*) FROM meta.load_account WHERE feed = ? AND file_name = ? AND snapshot_sha256 <> ?",
         [contract.feed, file.path, file.sha256],
     ).fetchone()
     notes = []
+    if loaded_as != file.source:
+        notes.append(
+            f"this very file was loaded before with source {loaded_as}; it was not read again as {file.source}"
+        )
     if twins and twins[0] and not already_loaded:
         notes.append(
             f"a file named {file.path} with other content was loaded before; both snapshots are kept and rows are"
@@ -267,7 +271,7 @@ def _account(
         "path": file.path,
         "sha256": file.sha256,
         "already_loaded": already_loaded,
-        "source": file.source,
+        "source": loaded_as,
         "encoding": file.encoding,
         "rows": rows,
         **dict(zip(OUTCOMES, outcomes, strict=True)),

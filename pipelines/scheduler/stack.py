@@ -217,7 +217,7 @@ class Stack:
         return self.settings.logs / "airflow" / f"{name}.log"
 
     def _tail(self, name: str) -> str:
-        return "\n".join(self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        return "\n".join(self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
 
 
 def _end(services: Sequence[subprocess.Popen[bytes]]) -> None:
