@@ -145,25 +145,31 @@ def stream(answer: TextIO, relation: duckdb.DuckDBPyRelation, request: dict[str,
     # type for (infinite dates, nanoseconds, zoned times); JSON for what nests.
     relation = relation.limit(request["max_rows"] + 1)
     relation = relation.project(", ".join(_crossing(k, kind) for k, kind in enumerate(types, start=1)))
-    count = size = 0
-    while rows := relation.fetchmany(ROWS_A_FETCH):
-        for row in rows:
-            if count == request["max_rows"]:
-                return _write(answer, {"end": "rows"})
-            for name, cell in zip(relation.columns, row, strict=True):
-                if isinstance(cell, str) and len(cell) > request["max_cell_chars"]:
-                    raise QueryError(
-                        "limit",
-                        f"row {count + 1} holds a text of {len(cell):,} characters in {name}; at most "
-                        f"{request['max_cell_chars']:,} are shown: take a part of it with left() or substr()",
-                    )
-            line = json.dumps(row)
-            size += len(line) + 1
-            if size > request["max_bytes"]:
-                return _write(answer, {"end": "bytes"})
-            answer.write(line + "\n")
-            count += 1
+    size = 0
+    for count, row in enumerate(_rows(relation)):
+        if count == request["max_rows"]:
+            return _write(answer, {"end": "rows"})
+        for name, cell in zip(relation.columns, row, strict=True):
+            if isinstance(cell, str) and len(cell) > request["max_cell_chars"]:
+                raise QueryError(
+                    "limit",
+                    f"row {count + 1} holds a text of {len(cell):,} characters in {name}; at most "
+                    f"{request['max_cell_chars']:,} are shown: take a part of it with left() or substr()",
+                )
+        line = json.dumps(row)
+        size += len(line) + 1
+        if size > request["max_bytes"]:
+            return _write(answer, {"end": "bytes"})
+        answer.write(line + "\n")
     return _write(answer, {"end": "all"})
+
+
+def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
+    if not hasattr(type(relation), "fetchmany"):  # DuckDB 2 runs a relation whole; it is limited already
+        yield from relation.fetchall()
+        return
+    while rows := relation.fetchmany(ROWS_A_FETCH):
+        yield from rows
 
 
 def explain(error: BaseException, request: dict[str, Any]) -> QueryError:
@@ -237,7 +243,8 @@ def _crossing(position: int, kind: str) -> str:
 def _tree(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     """Return the statement as DuckDB's own syntax tree."""
     # Quoted, not bound: binding a value makes the client import pandas (0.25 s, 500 modules).
-    row = con.execute("SELECT json_serialize_sql('" + sql.replace("'", "''") + "')").fetchone()
+    # Fetched to the end: DuckDB 2 holds the connection for a result of which rows may be left.
+    row = next(iter(con.execute("SELECT json_serialize_sql('" + sql.replace("'", "''") + "')").fetchall()), None)
     tree: dict[str, Any] = json.loads(row[0] if row else "null")
     if tree["error"]:
         raise QueryError("failed", tree.get("error_message", "the statement cannot be read"))
