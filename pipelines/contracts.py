@@ -111,6 +111,7 @@ class Contract:
     identity: tuple[str, ...] = ()
     identity_hours: int = 24
     same: tuple[str, ...] = ()
+    same_across_periods: tuple[str, ...] = ()
     void_column: str | None = None
     required_any: tuple[tuple[str, ...], ...] = ()
     row_rules: tuple[RowRule, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import TYPE_CHECKING
 
 from pipelines import catalog, contracts, warehouse
@@ -11,6 +12,9 @@ from pipelines.rules import judging, policy
 
 if TYPE_CHECKING:
     import duckdb
+
+LOG = logging.getLogger(__name__)
+CALENDAR_YEARS = 20  # a longer span is one absurd date, and every site would get a row for each of its weeks
 
 
 def build(con: duckdb.DuckDBPyConnection, *, after_judging: bool = False) -> list[str]:
@@ -21,6 +25,8 @@ def build(con: duckdb.DuckDBPyConnection, *, after_judging: bool = False) -> lis
     Raises:
         MachineError: a file does not run, or returns other columns than its header describes.
     """
+    step = "judge" if after_judging else "build"
+    con.execute("DELETE FROM meta.step WHERE step = ?", [step])  # one that breaks off has not ended
     if not after_judging:
         judging.write_law(con)
         write_calendar(con)
@@ -33,6 +39,7 @@ def build(con: duckdb.DuckDBPyConnection, *, after_judging: bool = False) -> lis
             built.append(model.name)
     if not after_judging:
         _ask_about_names(con)
+    con.execute("INSERT INTO meta.step VALUES (?, now())", [step])
     return built
 
 
@@ -71,7 +78,10 @@ def make(con: duckdb.DuckDBPyConnection, model: catalog.Model) -> None:
 
 
 def write_calendar(con: duckdb.DuckDBPyConnection) -> None:
-    """Write reference.calendar for all days the tickets span: work days and public holidays of China.
+    """Write reference.calendar for the weeks the tickets span, whole ones: work days and public holidays of China.
+
+    The last week runs to its Sunday, so that days that did not come yet are expected and not seen. Only the last
+    `CALENDAR_YEARS` years get days: tickets before them are in no week, which is logged.
 
     Years the calendar package does not know fall back to Monday to Friday, flagged `is_known_year` false.
     """
@@ -83,14 +93,16 @@ def write_calendar(con: duckdb.DuckDBPyConnection) -> None:
         " holiday_name VARCHAR, is_known_year BOOLEAN)"
     )
     if row and row[0]:
-        first, last = row[0], row[1]
+        first, last = _bounded(con, row[0], row[1])
         first -= dt.timedelta(days=first.weekday())
+        last += dt.timedelta(days=6 - last.weekday())
         days = [first + dt.timedelta(days=offset) for offset in range((last - first).days + 1)]
         con.executemany("INSERT INTO reference.calendar VALUES (?, ?, ?, ?, ?)", [_day(day) for day in days])
     warehouse.comment(
         con,
         "reference.calendar",
-        "Days from the first to the last ticket, with work days and public holidays.",
+        "Days of the weeks from the first to the last ticket, Monday to Sunday, at most the last"
+        f" {CALENDAR_YEARS} years, with work days and public holidays.",
         {
             "day_on": "day",
             "is_workday": "whether it is a work day, moved ones included",
@@ -99,6 +111,23 @@ def write_calendar(con: duckdb.DuckDBPyConnection) -> None:
             "is_known_year": "whether the calendar of that year is known; otherwise Monday to Friday are work days",
         },
     )
+
+
+def _bounded(con: duckdb.DuckDBPyConnection, first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
+    """Cut what lies too far before the last ticket; a ticket of the future is not loaded in the first place."""
+    earliest = last - dt.timedelta(days=round(CALENDAR_YEARS * 365.25))
+    if first >= earliest:
+        return first, last
+    earliest -= dt.timedelta(days=earliest.weekday())
+    early = con.execute(
+        "SELECT count(*) FROM raw.weighbridge_ticket WHERE outcome = 'accepted' AND weighed_at::DATE < ?", [earliest]
+    ).fetchone()
+    LOG.warning(
+        "%s tickets are dated before %s, the first on %s: more than %s years before the last one (%s), so they are"
+        " in no week. Look for them in staging.weighbridge_ticket and ask the sender for the right dates",
+        early[0] if early else 0, earliest, first, CALENDAR_YEARS, last,
+    )  # fmt: skip
+    return earliest, last
 
 
 def _day(day: dt.date) -> tuple[dt.date, bool, bool, str | None, bool]:
@@ -114,11 +143,22 @@ def _day(day: dt.date) -> tuple[dt.date, bool, bool, str | None, bool]:
 
 
 def _ask_about_names(con: duckdb.DuckDBPyConnection) -> None:
+    """Ask about names nobody knows, once each, and close the questions that a table answers by now."""
+    kinds = ["unknown_site", "unknown_product", "unknown_county"]
+    same = "asked.feed = name.feed AND asked.kind = name.kind AND asked.subject = name.subject"
+    con.execute(
+        "DELETE FROM meta.question AS asked WHERE list_contains(?, asked.kind)"
+        f" AND NOT EXISTS (FROM staging.unknown_name AS name WHERE {same})",
+        [kinds],
+    )
+    con.execute(
+        "UPDATE meta.question AS asked SET row_count = name.row_count, source = name.source"
+        f" FROM staging.unknown_name AS name WHERE {same}"
+    )
     owners = {feed: contract.who_fixes for feed, contract in contracts.contracts().items()}
     rows = con.execute(
         "SELECT feed, source, kind, subject, row_count, snapshot_sha256 FROM staging.unknown_name AS name"
-        " WHERE NOT EXISTS (FROM meta.question AS asked WHERE asked.feed = name.feed"
-        " AND asked.kind = name.kind AND asked.subject = name.subject) ORDER BY ALL"
+        f" WHERE NOT EXISTS (FROM meta.question AS asked WHERE {same}) ORDER BY ALL"
     ).fetchall()
     for feed, source, kind, subject, row_count, sha256 in rows:
         con.execute(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import contracts, warehouse
-from pipelines.errors import CheckFailedError
+from pipelines.errors import CheckFailedError, WrongCallError
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # What regulators query: everything past raw. Raw rows stay in the warehouse, behind the snapshots they repeat.
 REGULATOR_SCHEMAS = ("reference", "staging", "mart", "policy", "report", "meta")
 PUBLIC_SCHEMAS = ("public",)
+TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def ingest_inbox(settings: Settings, say: Callable[[str], None] = lambda _: None) -> list[IngestResult]:
@@ -64,11 +66,17 @@ def check(settings: Settings) -> CheckSummary:
 
 
 def judge(settings: Settings) -> list[str]:
-    """Judge rules, prices and supply, then build the marts that show the verdicts; return their names."""
+    """Judge rules, prices and supply, then build the marts that show the verdicts; return their names.
+
+    Raises:
+        WrongCallError: nothing is built yet.
+    """
     from pipelines import models
     from pipelines.rules import judging, prices
 
     with warehouse.writer(settings) as con:
+        if "build" not in _finished(con):
+            raise WrongCallError("there is nothing to judge: no build ended here yet; run build first")
         judging.judge(con)
         prices.judge(con)
         return models.build(con, after_judging=True)
@@ -78,11 +86,14 @@ def publish(settings: Settings) -> dict[str, Path]:
     """Publish both editions from one state of the warehouse and return their files.
 
     Raises:
-        CheckFailedError: a critical check failed, or none ran since the last load. The last good editions stay.
+        WrongCallError: nothing is built or judged yet.
+        CheckFailedError: a critical check failed, or build, check or judge did not run since the last load. The
+            last good editions stay.
     """
     from pipelines.publishing import editions
 
     with warehouse.writer(settings) as con:
+        _require_built(con)
         _require_checked(con)
         tables = {
             "regulator": _tables(con, REGULATOR_SCHEMAS),
@@ -138,6 +149,32 @@ def _tables(con: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[st
     return [name for (name,) in rows]
 
 
+def _finished(con: duckdb.DuckDBPyConnection) -> dict[str, dt.datetime]:
+    return dict(con.execute("SELECT step, finished_at FROM meta.step").fetchall())
+
+
+def _require_built(con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse to publish marts that are older than the accounts that would stand beside them."""
+    finished = _finished(con)
+    if missing := [step for step in ("build", "judge") if step not in finished]:
+        raise WrongCallError(
+            f"there is nothing to publish: {' and '.join(missing)} never ended here; run build, check and judge first"
+        )
+    built_at, judged_at = finished["build"], finished["judge"]
+    row = con.execute("SELECT max(loaded_at) FROM meta.load_account").fetchone()
+    loaded_at = row[0] if row else None
+    advice = "the last good editions stay published; run build, check, judge, then publish"
+    for step, ended_at in (("build", built_at), ("judge", judged_at)):
+        if loaded_at and ended_at < loaded_at:
+            raise CheckFailedError(
+                f"{step} ran at {ended_at:{TIME}}, before the last load of rows at {loaded_at:{TIME}}: {advice}"
+            )
+    if judged_at < built_at:
+        raise CheckFailedError(
+            f"judge ran at {judged_at:{TIME}}, before the last build ran at {built_at:{TIME}}: {advice}"
+        )
+
+
 def _require_checked(con: duckdb.DuckDBPyConnection) -> None:
     failed = con.execute(
         "SELECT table_name, message FROM meta.check_result"
@@ -155,7 +192,7 @@ def _require_checked(con: duckdb.DuckDBPyConnection) -> None:
     loaded_at, checked_at = row if row else (None, None)
     if loaded_at and (checked_at is None or checked_at < loaded_at):
         raise CheckFailedError(
-            f"rows were loaded at {loaded_at:%Y-%m-%d %H:%M:%S} and not checked since; run check, then publish"
+            f"rows were loaded at {loaded_at:{TIME}} and not checked since; run check, then publish"
         )
 
 

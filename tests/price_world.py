@@ -24,7 +24,8 @@ QUOTE = """
 """
 SITE_WEEK = """
     site_id VARCHAR, county_code VARCHAR, week_start DATE, dispatch_t DOUBLE, expected_day_count INTEGER,
-    seen_day_count INTEGER, completeness_share DOUBLE, is_holiday_week BOOLEAN
+    seen_day_count INTEGER, completeness_share DOUBLE, is_holiday_week BOOLEAN,
+    last_weighed_at TIMESTAMPTZ
 """
 
 

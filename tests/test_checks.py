@@ -19,7 +19,7 @@ import duckdb
 import pytest
 from stdnum.cn import uscc
 
-from pipelines import catalog, contracts, warehouse
+from pipelines import catalog, contracts, models, warehouse
 from pipelines.errors import CheckFailedError, MachineError
 from pipelines.feeds import ingest
 from pipelines.settings import ROOT, Settings
@@ -107,6 +107,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = "weighsoft" if feed == "weighbridge_ticket" else "default"
         result = ingest.ingest(settings, feed, paths, source)
         assert not result.refused
+    with warehouse.writer(settings) as con:
+        models.build(con)
     return home
 
 

@@ -89,7 +89,11 @@ def test_encodings_and_line_ends_read_alike(home: Settings, tmp_path: Path, enco
         (ticket(7, gross="4五000"), "not_a_number", "line 9: gross_kg = '4五000' is not a number"),
         (ticket(7, at="2026-13-05 08:00:00"), "bad_time", "line 9: weighed_at = '2026-13-05 08:00:00'"),
         (ticket(7, gross="9" * 17), "not_a_number", f"line 9: gross_kg = '{'9' * 17}' is not a number"),
-        (ticket(7, gross="-45000"), "out_of_range", "line 9: gross_kg = '-45000' is outside its range (> 0)"),
+        (
+            ticket(7, gross="-45000"),
+            "out_of_range",
+            "line 9: gross_kg = '-45000' is outside its range (> 0 and < 300000)",
+        ),
         (ticket(7, net="30021"), "arithmetic", "gross - tare differs from net by more than one division (20 kg)"),
         (ticket(7, tare="45000", net="1"), "tare_not_below_gross", "tare must be smaller than gross"),
         (ticket(7, gross="", net=""), "no_weight", "neither gross nor net is given"),
@@ -121,6 +125,86 @@ def test_a_wrong_byte_costs_its_own_line_only(home: Settings, tmp_path: Path) ->
     content = ("\n".join(lines()) + "\n").encode().replace("甲矿".encode(), b"\xff\xfe\xff", 1)
     account = load(home, write(tmp_path, content), "default")
     assert (account["accepted"], account["reasons"]) == (199, {"bad_encoding": 1})
+
+
+def test_two_stray_quotes_on_two_lines_cost_two_lines_and_no_more(home: Settings, tmp_path: Path) -> None:
+    bad = {"_7": ticket(7, product='机制"砂'), "_8": ticket(8, product='机"制砂')}
+    account = load(home, write(tmp_path, lines(**bad)))
+    assert (account["rows"], account["accepted"], account["reasons"]) == (200, 198, {"stray_quote": 2})
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ('"' + "砂" * 200_000 + '"', "unreadable_line"),
+        ("砂" * 1_100_000, "line_too_long"),
+    ],
+)
+def test_a_monstrous_cell_is_put_aside(home: Settings, tmp_path: Path, cell: str, reason: str) -> None:
+    account = load(home, write(tmp_path, lines(_7=ticket(7, product=cell))))
+    assert (account["accepted"], account["reasons"]) == (199, {reason: 1})
+
+
+def test_separators_and_bad_bytes_inside_cells_do_no_harm(home: Settings, tmp_path: Path) -> None:
+    content = "\n".join(lines(_7=ticket(7, product="机\x1f砂"), _9=ticket(9, product='"机制'))) + "\n"
+    broken = content.encode().replace(ticket(10).encode(), ticket(10).encode().replace(b"Q", b"\xff"))
+    account = load(home, write(tmp_path, broken))
+    assert (account["accepted"], account["reasons"]) == (198, {"stray_quote": 1, "bad_encoding": 1})
+    assert query(home, "SELECT product_name FROM raw.weighbridge_ticket WHERE line = 9") == [("机 砂",)]
+
+
+def test_a_cut_utf_16_file_is_refused(home: Settings, tmp_path: Path) -> None:
+    content = ("\n".join(lines()) + "\n").encode("utf-16")[:-1]
+    assert "send it again" in refusal(home, write(tmp_path, content))
+
+
+def test_a_sheet_with_a_cell_far_out_is_refused(home: Settings, tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.append(HEADER.split(","))  # type: ignore[union-attr]
+    book.active["XFD1048576"] = "x"  # type: ignore[index]
+    path = tmp_path / "far.xlsx"
+    book.save(path)
+    assert "a stray cell far out" in refusal(home, path)
+
+
+def test_a_reader_that_breaks_holds_up_no_other_file(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.feeds import decode
+
+    reading = decode.read_table
+
+    def breaking(path: Path, *rest: Any) -> Any:
+        if path.stat().st_size > 10_000:
+            raise RuntimeError("a fault of ours")
+        return reading(path, *rest)
+
+    monkeypatch.setattr(decode, "read_table", breaking)
+    files = [write(tmp_path, lines(), "b.csv"), write(tmp_path, lines(20), "a.csv")]
+    result = ingest.ingest(home, FEED, files)
+    assert result.total("accepted") == 20
+    assert [(refusal["path"], refusal["fault"]) for refusal in result.refused] == [("b.csv", "machine")]
+
+
+def test_a_mistyped_year_is_put_aside_and_years_of_history_are_not(home: Settings, tmp_path: Path) -> None:
+    account = load(home, write(tmp_path, lines(_7=ticket(7, at="2062-05-25 08:00:00"))))
+    assert (account["accepted"], account["reasons"]) == (199, {"date_far_off": 1})
+    rows = [ticket(n, at=f"{2015 + n // 20}-05-25 08:00:{n % 60:02d}") for n in range(200)]
+    history = load(home, write(tmp_path, [HEADER, *rows], "history.csv"))
+    assert history["accepted"] == 200
+
+
+@pytest.mark.parametrize("price", ["nan", "inf", "1e300"])
+def test_a_price_is_a_finite_number(home: Settings, tmp_path: Path, price: str) -> None:
+    rows = [
+        "报价日期,县区代码,产品,单位,价格类型,价格",
+        *[f"2026-05-{1 + n % 28:02d},411725,石粉,吨,出厂,{90 + n}" for n in range(99)],
+    ]
+    path = write(tmp_path, [*rows, f"2026-05-28,411725,石粉,吨,出厂,{price}"])
+    result = ingest.ingest(home, "price_quote", [path])
+    assert result.total("quarantined") == 1
 
 
 def test_quoted_newlines_are_one_row_and_counted(home: Settings, tmp_path: Path) -> None:
@@ -204,6 +288,50 @@ def test_same_name_other_content_is_said_and_compared_by_key(home: Settings, tmp
         (19, 1),
         (6, 0),
     ]
+
+
+def test_a_later_export_that_cancels_or_corrects_is_a_new_version(home: Settings, tmp_path: Path) -> None:
+    header = HEADER + ",作废,轴数"
+    first = [header, *[f"{ticket(n)},否,6" for n in range(10)]]
+    load(home, write(tmp_path, first))
+    second = [header, *[f"{ticket(n)},{'是' if n == 3 else '否'},{5 if n == 4 else 6}" for n in range(10)]]
+    account = load(home, write(tmp_path, second, "later.csv"))
+    assert (account["accepted"], account["voided"], account["duplicate"]) == (1, 1, 8)
+    counts = "SELECT outcome, count(*) FROM raw.weighbridge_ticket GROUP BY 1 ORDER BY 1"
+    assert query(home, counts) == [("accepted", 9), ("superseded", 2), ("voided", 1)]
+
+
+def test_what_a_source_says_last_stands_also_when_it_said_so_before(home: Settings, tmp_path: Path) -> None:
+    header = "站点,县区代码,主体类型,专用线状态"
+    for number, state in enumerate(("运营", "无", "运营")):
+        load_file = write(tmp_path, [header, f"甲园区,411725,物流园区,{state}"], f"r{number}.csv")
+        result = ingest.ingest(home, "site_register", [load_file])
+        if number == 2:  # the very bytes of the first file: nothing new arrives with them
+            assert result.files[0]["already_loaded"]
+    again = write(tmp_path, [header, "甲园区,411725,物流园区,运营", ""], "r3.csv")
+    ingest.ingest(home, "site_register", [again])
+    assert query(home, "SELECT siding_state FROM raw.site_register WHERE outcome = 'accepted'") == [("operating",)]
+
+
+def test_the_same_ticket_through_two_profiles_counts_once(home: Settings, tmp_path: Path) -> None:
+    load(home, write(tmp_path, lines(50), encoding="gb18030"))
+    account = load(home, write(tmp_path, lines(51), "again.csv", encoding="gb18030"), "weighsoft")
+    assert (account["accepted"], account["duplicate"]) == (1, 50)
+
+
+def test_two_versions_in_one_file_the_last_line_stands(home: Settings, tmp_path: Path) -> None:
+    changed = ticket(4, gross="46000", net="31000", at="2026-05-25 08:30:00")
+    account = load(home, write(tmp_path, lines(20, _5=changed)))
+    assert (account["accepted"], account["superseded"]) == (19, 1)
+    assert [question["kind"] for question in account["questions"]] == ["key_repeated"]
+
+
+def test_an_unknown_siding_state_is_unknown_and_asked_about(home: Settings, tmp_path: Path) -> None:
+    rows = ["站点,县区代码,主体类型,专用线状态", "甲园区,411725,物流园区,筹建"]
+    result = ingest.ingest(home, "site_register", [write(tmp_path, rows)])
+    assert result.total("accepted") == 1
+    assert [question["subject"] for question in result.files[0]["questions"]] == ["筹建"]
+    assert query(home, "SELECT siding_state FROM raw.site_register") == [(None,)]
 
 
 def test_same_number_other_plate_keeps_both_and_asks(home: Settings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from math import sqrt
 from typing import Any
 
@@ -250,13 +251,23 @@ def test_supply_case(case):
     )
 
 
-def site_week(site: str, number: int, dispatch: float, seen: int = 7, county: str = "411725", holiday: bool = False):
-    return (site, county, world.week(number), dispatch, 7, seen, seen / 7, holiday)
+def site_week(
+    site: str,
+    number: int,
+    dispatch: float,
+    seen: int = 7,
+    county: str = "411725",
+    holiday: bool = False,
+    days: int = 7,
+):
+    """A week of a site; the calendar, and so what is expected, ends after `days` of it."""
+    last = f"{world.week(number) + dt.timedelta(days=days - 1)} 23:30:00+08" if seen else None
+    return (site, county, world.week(number), dispatch, days, seen, seen / days, holiday, last)
 
 
 def supply(weeks):
     con = world.empty()
-    con.executemany("INSERT INTO mart.site_week VALUES (?, ?, ?, ?, ?, ?, ?, ?)", weeks)
+    con.executemany("INSERT INTO mart.site_week VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", weeks)
     world.judge(con)
     return world.rows(con, "SELECT * FROM mart.supply_level_week ORDER BY county_code, week_start")
 
@@ -287,6 +298,61 @@ def test_holiday_weeks_are_not_judged_and_stay_out_of_the_median():
     found = supply(weeks)
     assert [row["reason"] for row in found[4:8]] == ["holiday_week"] * 4
     assert (found[8]["base_week_count"], found[8]["same_site_share"], found[8]["level"]) == (4, 1.0, "无")
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "reason"), [(3, None, "week_running"), (6, None, "week_running"), (7, "蓝", None)]
+)
+def test_a_week_is_judged_when_its_sunday_was_weighed(days, level, reason):
+    weeks = [site_week(site, number, 1000) for site in "ABC" for number in range(9)]
+    weeks += [site_week(site, 9, 400, seen=days, days=days) for site in "ABC"]
+    found = supply(weeks)
+    assert (found[-1]["level"], found[-1]["reason"]) == (level, reason)
+    assert [row["missing_day_count"] for row in found] == [0] * 9 + [7 - days]
+    assert found[-2]["level"] == "无"
+
+
+def test_a_silent_county_is_not_taken_for_a_running_week():
+    """The end of the data is that of all sites: a county that stopped on Wednesday has a whole, incomplete week."""
+    weeks = [site_week("A", number, 1000) for number in range(9)] + [site_week("B", 9, 1000, county="411721")]
+    weeks += [site_week("A", 9, 400, seen=3)[:-1] + (f"{world.week(9) + dt.timedelta(days=2)} 10:00:00+08",)]
+    last = next(row for row in supply(weeks) if row["county_code"] == "411725" and row["week_start"] == world.week(9))
+    assert (last["level"], last["reason"], last["missing_day_count"]) == (None, "completeness_low", 0)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_no_number_is_unknown(value):
+    rule = levels.load("price_level")
+    given = dict.fromkeys(("week_share", "seven_day_share", "month_share", "year_share", "low_26w_share"), value)
+    assert levels.Ladder(rule).climb(given) == ([], [])
+    assert {bound.is_met(given) for clause in rule.clauses for bound in clause.bounds} == {None}
+    usual = {**cases("supply_level")["usual"], "county_code": "411725", "week_start": world.week(0)}
+    rated = prices.supply_weeks(
+        [usual | {"same_site_share": value, "stock_days": value}], levels.load("supply_level")
+    )
+    assert (rated[0]["level"], rated[0]["reason"], rated[0]["is_tight"]) == (None, "measure_missing", None)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_price_that_is_no_number_opens_and_moves_nothing(value):
+    con = world.build(world.series([100, 100, value, 100, 100, 112]) + world.series([100] * 6, area="411721"))
+    for table in ("price_level_week", "price_alert", "price_alert_event"):
+        numbers = [
+            cell
+            for row in world.rows(con, f"SELECT * FROM mart.{table}")  # noqa: S608
+            for cell in row.values()
+            if isinstance(cell, float)
+        ]
+        assert all(math.isfinite(cell) for cell in numbers), table
+    assert {event for event in world.events(con) if event[1] < 5} == set()  # the rise of week 5 is a real one
+
+
+def test_texts_from_outside_are_kept_as_they_came():
+    name = "5#'砂\"; DROP TABLE mart.price_alert; --\n" + "长" * 5000
+    con = world.build(world.series([100, 112], area=name, product_id=name, product_name=name))
+    for table in ("price_alert", "price_alert_event"):
+        found = world.rows(con, f"SELECT * FROM mart.{table}")  # noqa: S608
+        assert [(row["product_id"], row["product_name"], row["area_name"]) for row in found] == [(name, name, name)]
 
 
 def story(levels_given, tight_from: int | None = None, **columns):

@@ -17,9 +17,12 @@ from pipelines.settings import ROOT
 if TYPE_CHECKING:
     import jinja2
 
+    from pipelines.alerting.alert_log import Told
+
 _SIGN = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
 _DETAILED = 3  # places told in full; the others take a line each, so that a wide shock stays readable
 _PLACES = {"zh": "\n波及 ", "en": "\nPlaces still under alert:"}  # the paragraph that evidence stands before
+_LONGEST_NAME = 40
 _EVENT_ORDER = {"raised": 0, "opened": 0, "lowered": 1, "closed": 2}
 
 
@@ -43,6 +46,7 @@ def render(
         message_id: shown at the end, so that a reader can name the message.
     """
     rule = levels.load("price_level")
+    events, alerts, others = ([_plain(row) for row in rows] for rows in (events, alerts, others))
     ordered = sorted(_unbroken(events), key=lambda event: _weight(event, rule))
     lead = ordered[0]
     hit = [
@@ -69,12 +73,39 @@ def render(
         "data_through": data_through,
         "message_id": message_id,
     }
-    words = _template(language).make_module(facts)
+    words = _template(f"price.{language}").make_module(facts)
     title, _, body = str(words).strip().partition("\n")
     evidence = "".join(_others_line(event, others, rule, words, language) for event in ordered[:_DETAILED])
     if evidence:
         body = body.replace(_PLACES[language], f"\n{evidence}{_PLACES[language]}", 1)
     return title.strip(), body.strip()
+
+
+def render_gone(
+    gone: Sequence[Told], data_through: dt.date, *, language: str = "zh", message_id: str = ""
+) -> tuple[str, str]:
+    """Return title and body of the message that calls off episodes which corrected data took away.
+
+    Args:
+        gone: what was told last of them, of one product and direction.
+        data_through: newest date of the price data.
+        language: zh or en.
+        message_id: shown at the end, so that a reader can name the message.
+    """
+    told = [_plain(vars(episode)) for episode in gone]
+    facts = {"told": told, "lead": told[0], "data_through": data_through, "message_id": message_id}
+    title, _, body = str(_template(f"gone.{language}").make_module(facts)).strip().partition("\n")
+    return title.strip(), body.strip()
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """The row with names that fit a line: they come from outside, with any sign and of any length."""
+    found = dict(row)
+    for name in ("product_id", "product_name", "area_name"):
+        signs = "".join(sign if sign.isprintable() else " " for sign in found[name])
+        word = " ".join(signs.split())
+        found[name] = word if len(word) <= _LONGEST_NAME else f"{word[: _LONGEST_NAME - 1]}…"
+    return found
 
 
 def _unbroken(events: Sequence[Row]) -> list[Row]:
@@ -129,6 +160,7 @@ def _spoken(event: Row, rule: LevelRule, data_through: dt.date, language: str) -
     bound = clause.bounds[0] if clause else None
     below_orange = rule.rank(event["level"]) < rule.rank("橙")
     return event | {
+        "is_corrected": event.get("is_corrected", False),
         "clause_text": clause.text[language] if clause else "",
         "sign": _SIGN.get(event["must_be"] or "", ""),
         "source": bound.source if bound else "",
@@ -160,7 +192,7 @@ def document(name: str, day: dt.date) -> Row:
 
 
 @cache
-def _template(language: str) -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
@@ -174,4 +206,4 @@ def _template(language: str) -> jinja2.Template:
     environment.filters["bound"] = lambda share: f"{share * 100:g}%"
     environment.filters["yuan"] = lambda price: f"{price:,.2f}"
     environment.globals["no_level"] = NO_LEVEL
-    return environment.get_template(f"price.{language}.txt.j2")
+    return environment.get_template(f"{name}.txt.j2")

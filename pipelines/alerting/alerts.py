@@ -2,8 +2,9 @@
 
 Reads the regulator edition, compares with the log of what was sent, and tells every channel the newest transition
 of each episode. That an episode is over is told to those who heard of it, so a first call on old data tells open
-episodes alone. A dead channel keeps its messages pending until the next call. The three alarms never mix: their
-titles open with 【价格预警】, 【数据可信】 or 【系统故障】.
+episodes alone. What late or corrected quotes change is told as a correction, never as a new alert. A dead channel
+keeps its messages pending until the next call. The three alarms never mix: their titles open with 【价格预警】,
+【数据可信】 or 【系统故障】.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.alerting import alert_log, alert_message, channels
-from pipelines.alerting.channels import Message
+from pipelines.alerting import alert_log, alert_message, alert_news, channels
+from pipelines.alerting.alert_log import SentLog, Told
+from pipelines.alerting.channels import Channel, Message
 from pipelines.errors import WrongCallError
-from pipelines.rules import levels
 from pipelines.rules.levels import Row
-from pipelines.rules.policy import compare
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,39 +60,39 @@ def send(settings: Settings, edition: duckdb.DuckDBPyConnection | Path | None = 
     """
     published = _read(settings.editions / "regulator.duckdb" if edition is None else edition)
     summary = Summary()
-    if not published.events:
+    if published.data_through == dt.date.min:  # no price at all: nothing is known to have changed
         return summary
-    fresh, old = _newest(published)
-    unheard: set[str] = set()
-    titles: dict[str, None] = {}
+    stale: set[str] = set()
     with alert_log.opened(settings.alerts) as log:
         for channel in channels.of(settings):
-            wanted = []
-            for event in fresh:
-                if _is_over(event) and not log.has_heard_of(channel.channel_id, event["episode_id"]):
-                    unheard.add(event["event_id"])
-                elif not log.has(channel.channel_id, event["event_id"]):
-                    wanted.append(event)
-            for events in _by_shock(wanted):
-                message = _message(events, published, settings.language)
-                if not channel.deliver(message):
-                    summary.pending += 1
-                    _once(summary.dead_channels, channel.channel_id)
-                    continue
-                ids = [event["event_id"] for event in events]
-                now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-                log.add(channel.channel_id, ids, title=message.title, message=message.name, sent_at=now)
-                summary.sent += 1
-                titles[message.title] = None
-    summary.titles = list(titles)
-    summary.suppressed = len(old) + len(unheard)
+            news = alert_news.of(log, channel.channel_id, published.events, published.data_through)
+            stale.update(news.stale)
+            for event in news.known:
+                log.add(channel.channel_id, [event], ended=news.replaced.get(event["event_id"], ()))
+            for events in _by_shock(news.wanted):
+                ended = [told for event in events for told in news.replaced.get(event["event_id"], ())]
+                _tell(channel, _message(events, published, settings.language), summary, log, events, ended)
+            for gone in _by_product(news.gone):
+                ended = [told.episode_id for told in gone]
+                _tell(channel, _calling_off(gone, published, settings.language), summary, log, [], ended)
+    summary.suppressed = len(stale)
     return summary
 
 
-def _is_over(event: Row) -> bool:
-    """Whether the transition leaves no level in force: news only to those who know of one."""
-    level: str = event["level"]
-    return level == levels.NO_LEVEL  # a closed episode has none either
+def _tell(
+    channel: Channel, message: Message, summary: Summary, log: SentLog, events: list[Row], ended: list[str]
+) -> None:
+    if not channel.deliver(message):
+        summary.pending += 1
+        _once(summary.dead_channels, channel.channel_id)
+        return
+    log.add(channel.channel_id, events, ended=ended, title=message.title, message=message.name, sent_at=_now())
+    summary.sent += 1
+    _once(summary.titles, message.title)
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -126,20 +126,6 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _newest(published: _Published) -> tuple[list[Row], list[Row]]:
-    """Newest transition of each episode, and those among them that are too old to be news."""
-    newest: dict[str, Row] = {}
-    for event in sorted(published.events, key=lambda row: (row["week_start"], row["event_id"])):
-        newest[event["episode_id"]] = event
-    days = levels.load("price_level").life["send_within_days"]
-    fresh: list[Row] = []
-    old: list[Row] = []
-    for event in newest.values():
-        age = (published.data_through - event["event_on"]).days
-        (fresh if compare(age, "at_most", days) else old).append(event)
-    return fresh, old
-
-
 def _by_shock(events: Iterable[Row]) -> list[list[Row]]:
     """One product moving one way in one week is one message, however many places it hits."""
     shocks: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
@@ -148,10 +134,18 @@ def _by_shock(events: Iterable[Row]) -> list[list[Row]]:
     return [shocks[key] for key in sorted(shocks)]
 
 
+def _by_product(gone: Iterable[Told]) -> list[list[Told]]:
+    found: dict[tuple[str, str], list[Told]] = defaultdict(list)
+    for told in gone:
+        found[told.product_id, told.direction].append(told)
+    return [sorted(found[key], key=lambda told: told.episode_id) for key in sorted(found)]
+
+
 def _message(events: list[Row], published: _Published, language: str) -> Message:
-    digest = hashlib.sha256("\n".join(sorted(event["event_id"] for event in events)).encode()).hexdigest()[:8]
     first = events[0]
-    name = f"price-{first['product_id']}-{first['direction']}-{digest}"
+    # A correction may come back to a transition that was sent before: its file must not replace the first one.
+    ids = sorted(event["event_id"] + (event["from_level"] if "is_corrected" in event else "") for event in events)
+    name = _name(first["product_id"], first["direction"], ids)
     title, body = alert_message.render(
         events,
         published.alerts,
@@ -170,29 +164,71 @@ def _message(events: list[Row], published: _Published, language: str) -> Message
     )
 
 
+def _calling_off(gone: list[Told], published: _Published, language: str) -> Message:
+    """A message that episodes told are no more, because corrected data took away the rise itself."""
+    first = gone[0]
+    name = _name(first.product_id, first.direction, ["gone", *(told.event_id for told in gone)])
+    title, body = alert_message.render_gone(gone, published.data_through, language=language, message_id=name)
+    return Message(
+        title=channels.without_plates(PRICE + title),
+        body=channels.without_plates(body),
+        folder=published.data_through.strftime("%G-W%V"),
+        name=name,
+        kind="info",
+    )
+
+
+def _name(product_id: str, direction: str, ids: Iterable[str]) -> str:
+    """Name of a message and its file: readable by its start, told apart by its digest."""
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:8]
+    return f"price-{channels.file_word(product_id)}-{direction}-{digest}"
+
+
 def machine_alarm(settings: Settings, title: str, body: str) -> bool:
-    """Tell the engineers that the machine or our code broke; True where every channel took it."""
-    return _alarm(settings, MACHINE, "machine", title, body)
+    """Tell the engineers that the machine or our code broke; True where every channel took it.
+
+    Sent at every call, and without the log: nothing that may be broken itself stands in its way.
+    """
+    message = _alarm(MACHINE, "machine", title, body)
+    # All are tried: a dead channel must not hold up the others.
+    return all([channel.deliver(message) for channel in channels.of(settings)])
 
 
 def data_alarm(settings: Settings, title: str, body: str) -> bool:
-    """Tell those who repair a feed that its data are not trusted; True where every channel took it."""
-    return _alarm(settings, DATA, "data", title, body)
+    """Tell those who repair a feed that its data are not trusted; True where every channel took it.
+
+    A channel that took the same title and body last is not told again, until `data_recovered`.
+    """
+    message = _alarm(DATA, "data", title, body)
+    digest = hashlib.sha256(f"{message.title}\n{message.body}".encode()).hexdigest()
+    taken = []
+    with alert_log.opened(settings.alerts) as log:
+        for channel in channels.of(settings):
+            is_known = log.alarm(channel.channel_id, message.title) == digest
+            taken.append(is_known or channel.deliver(message))
+            if taken[-1] and not is_known:
+                log.add_alarm(channel.channel_id, message.title, digest, message=message.name, sent_at=_now())
+    return all(taken)
 
 
-def _alarm(settings: Settings, prefix: str, folder: str, title: str, body: str) -> bool:
+def data_recovered(settings: Settings, title: str) -> None:
+    """Note that the matter of the data alarms of this title is over: the next one is news, whatever it says."""
+    told = DATA + channels.without_plates(title)
+    with alert_log.opened(settings.alerts) as log:
+        for channel_id in log.alarms(told):
+            log.add_alarm(channel_id, told, None)
+
+
+def _alarm(prefix: str, folder: str, title: str, body: str) -> Message:
     now = dt.datetime.now(dt.UTC)
     digest = hashlib.sha256(f"{title}\n{body}".encode()).hexdigest()[:8]
-    message = Message(
+    return Message(
         title=prefix + channels.without_plates(title),
         body=channels.without_plates(body),
         folder=folder,
         name=f"{now:%Y%m%dT%H%M%S}-{digest}",
         kind="failure" if prefix == MACHINE else "warning",
     )
-    # All are tried: a dead channel must not hold up the others.
-    taken = [channel.deliver(message) for channel in channels.of(settings)]
-    return all(taken)
 
 
 def _once(found: list[str], item: str) -> None:

@@ -16,6 +16,7 @@ _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Za-z]\s?[·.・-]?\s?[A-Za-z0-9]{4,6}[挂学警港澳]?"
 )
 PLATE_MASK = "（车牌略）"
+_LONGEST_WORD = 40  # signs, of at most 4 bytes: a file name holds 255 bytes
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,8 @@ def of(settings: Settings) -> list[Channel]:
 def without_plates(text: str) -> str:
     """Return the text with every number plate masked: notifiers stand on other people's machines."""
     return _PLATE.sub(PLATE_MASK, text)
+
+
+def file_word(text: str) -> str:
+    """Return the text as a word of a file name: a product's name comes from outside and may look like a path."""
+    return re.sub(r"[^\w-]", "_", text)[:_LONGEST_WORD]

@@ -43,7 +43,8 @@ def _typed_cell(column: Column, profile: Source) -> str:
         # Through a double: a decimal product overflows with an error on absurd cells, this one is rejected.
         return f"try_cast(({number})::DOUBLE * {per_unit[unit]} AS {column.sql_type})"
     if column.type == "number":
-        return f"coalesce(try_cast({cell} AS DOUBLE), try_cast(replace({plain}, ',', '') AS DOUBLE))"
+        double = f"coalesce(try_cast({cell} AS DOUBLE), try_cast(replace({plain}, ',', '') AS DOUBLE))"
+        return f"CASE WHEN isfinite({double}) THEN {double} END"  # nan and inf are words, not numbers
     if column.type == "integer":
         return f"CASE WHEN {number} = trunc({number}) THEN try_cast({number} AS INTEGER) END"
     if column.type == "plate":
@@ -102,7 +103,35 @@ def reject_rules(contract: Contract) -> list[tuple[str, str, str]]:
         if bounds:
             rules.append(("out_of_range", column.name, " OR ".join(bounds)))
     rules += [(rule.code, rule.column, rule.fails_when) for rule in contract.row_rules if rule.level == "reject"]
+    if contract.period:
+        rules.append(("date_far_off", contract.period, "false"))  # needs the whole file: `far_off_update`
     return rules
+
+
+def far_off_update(contract: Contract) -> str:
+    """Return the UPDATE that puts aside the few rows whose date lies more than a year away from all others.
+
+    One mistyped year would otherwise stretch every calendar and age every alert. The file itself is the measure,
+    not a clock, so that the same file is read alike whenever it is read. Where more than one row in a hundred is
+    away from the main body, the file simply spans years and stays as it is.
+    """
+    last_rule = len(reject_rules(contract)) - 1
+    day = f'"{contract.period}"::DATE'
+    return f"""
+        WITH day AS (SELECT {day} AS day_on, count(*) AS row_count FROM typed WHERE reject_no IS NULL GROUP BY 1),
+        cut AS (SELECT *, (day_on - lag(day_on) OVER (ORDER BY day_on) > 366)::INTEGER AS is_cut FROM day),
+        body AS (
+            SELECT *, sum(coalesce(is_cut, 0)) OVER (ORDER BY day_on ROWS UNBOUNDED PRECEDING) AS body_no FROM cut
+        ),
+        size AS (SELECT body_no, sum(row_count) AS row_count FROM body GROUP BY 1),
+        main AS (
+            SELECT arg_max(body_no, row_count) AS body_no, max(row_count) AS main, sum(row_count) AS total FROM size
+        )
+        UPDATE typed SET reject_no = {last_rule} WHERE reject_no IS NULL AND {day} IN (
+            SELECT day_on FROM body, main
+            WHERE body.body_no <> main.body_no AND main.total - main.main <= main.total / 100
+        )
+    """
 
 
 def typed_select(contract: Contract, profile: Source, found: dict[str, int]) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import codecs
 import csv
 import datetime as dt
+import functools
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError
@@ -23,6 +26,8 @@ ENCODINGS = ("utf-8", "gb18030", "big5")
 DELIMITERS = (",", "\t", ";", "|")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 MAX_RECORD_LINES = 20
+CELL_PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+MAX_SHEET_CELLS = 20_000_000
 BROKEN_BYTES = re.compile("[\udc80-\udcff]")
 WORKBOOK_SUFFIXES = (".xlsx", ".xls")
 
@@ -142,7 +147,7 @@ def _text_rows(path: Path, table: Table) -> Iterator[tuple[int, list[str]] | Bad
     header_seen = False
     # newline=None turns CRLF and lone CR into LF, so a line is a line whatever the vendor writes.
     with path.open(encoding=table.encoding, errors="surrogateescape", newline=None) as file:
-        lines = enumerate(file, start=1)
+        lines = enumerate(_lines(file, table.encoding), start=1)
         waiting: list[tuple[int, str]] = []
         while True:
             number, line = waiting.pop(0) if waiting else next(lines, (0, ""))
@@ -155,7 +160,7 @@ def _text_rows(path: Path, table: Table) -> Iterator[tuple[int, list[str]] | Bad
             elif not header_seen:
                 header_seen = True
             elif not text.isascii() and BROKEN_BYTES.search(text):
-                shown = text.encode(table.encoding, "surrogateescape").decode(table.encoding, "replace")
+                shown = BROKEN_BYTES.sub("\ufffd", text)
                 yield BadLine(number, "bad_encoding", f"bytes that are not {table.encoding}", shown)
             elif "\x00" in text:
                 yield BadLine(number, "nul_byte", "the line holds NUL bytes", text.replace("\x00", "␀"))
@@ -169,6 +174,15 @@ def _text_rows(path: Path, table: Table) -> Iterator[tuple[int, list[str]] | Bad
                     )
             else:
                 yield _quoted_record(number, text, lines, waiting, table)
+
+
+def _lines(file: TextIO, encoding: str) -> Iterator[str]:
+    try:
+        yield from file
+    except UnicodeDecodeError as error:  # UTF-16 cut in the middle of a character: no line after it can be told
+        raise InputRefusedError(
+            f"the file is damaged: it ends inside a {encoding} character; send it again"
+        ) from error
 
 
 def _quoted_record(
@@ -187,28 +201,39 @@ def _quoted_record(
     record = text
     while True:
         if record.count('"') % 2 == 0:
-            cells = next(csv.reader(io.StringIO(record), delimiter=table.delimiter), [])
-            if len(cells) == width:
+            try:
+                records = list(csv.reader(io.StringIO(record), delimiter=table.delimiter))
+            except csv.Error as error:
+                waiting[:0] = taken
+                return BadLine(number, "unreadable_line", f"the line cannot be split into cells ({error})", text)
+            # Two records mean two stray quotes on different lines: their count is even, their rows are two.
+            if len(records) == 1 and len(records[0]) == width:
                 table.quoted_newlines += len(taken)
                 table.physical_lines = max([table.physical_lines, *(line for line, _ in taken)])
-                return number, cells
+                return number, records[0]
             if not taken:
-                return BadLine(number, "wrong_cell_count", f"{len(cells)} cells where the header has {width}", text)
+                found = len(records[0]) if records else 0
+                return BadLine(number, "wrong_cell_count", f"{found} cells where the header has {width}", text)
         follower = None if len(taken) >= MAX_RECORD_LINES else (waiting.pop(0) if waiting else next(lines, None))
-        # A line that is a whole record by itself does not belong inside a quoted cell.
-        if follower is None or (
-            '"' not in follower[1] and follower[1].count(table.delimiter) == width - 1 and width > 1
-        ):
+        if follower is None or _stands_alone(follower[1], table):
             waiting[:0] = taken if follower is None else [*taken, follower]
             return BadLine(number, "stray_quote", 'a quote (") opens a cell that never closes', text)
         taken.append(follower)
         record = f"{record}\n{follower[1].rstrip(chr(10))}"
 
 
+def _stands_alone(line: str, table: Table) -> bool:
+    """Whether a line cannot be part of a quoted cell: a whole record by itself, or one with broken bytes."""
+    is_whole = '"' not in line and line.count(table.delimiter) == len(table.headers) - 1 > 0
+    return is_whole or "\x00" in line or BROKEN_BYTES.search(line) is not None
+
+
 def _read_workbook(path: Path, contract: Contract, source: Source) -> Table:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
+        if zipfile.is_zipfile(path):
+            _refuse_far_cells(path)
         grid = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(skip_empty_area=False)
     except (CalamineError, OSError, IndexError) as error:
         raise InputRefusedError(
@@ -233,6 +258,27 @@ def _read_workbook(path: Path, contract: Contract, source: Source) -> Table:
 
     table.rows = body()
     return table
+
+
+def _refuse_far_cells(path: Path) -> None:
+    """Refuse a sheet that a stray cell far out makes huge: the reader holds the whole rectangle and would abort."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.filename.startswith("xl/worksheets/"):
+                continue
+            last_row = last_column = 0
+            rest = b""
+            with archive.open(member) as sheet:
+                while chunk := sheet.read(SNIFF_BYTES):
+                    for letters, digits in CELL_PLACE.findall(rest + chunk):
+                        column = functools.reduce(lambda sum_, letter: sum_ * 26 + letter - 64, letters, 0)
+                        last_row, last_column = max(last_row, int(digits)), max(last_column, column)
+                    rest = chunk[-16:]
+            if last_row * last_column > MAX_SHEET_CELLS:
+                raise InputRefusedError(
+                    f"the sheet reaches to row {last_row}, column {last_column}; a stray cell far out makes it that"
+                    " large. Delete the empty rows and columns, save and send it again"
+                )
 
 
 def _cell_text(cell: object) -> str:

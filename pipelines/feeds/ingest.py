@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import InputRefusedError
+from pipelines.errors import InputRefusedError, SandwatchError
 from pipelines.feeds import load as loading
 from pipelines.feeds.parse import ParsedFile, contract_of, parse
 from pipelines.feeds.reasons import reject_message
@@ -50,14 +50,26 @@ def inbox_files(settings: Settings, feed: str) -> list[tuple[Path, str]]:
 def parse_or_refuse(
     settings: Settings, feed: str, path: Path, source: str | None
 ) -> tuple[ParsedFile | None, dict[str, str] | None]:
-    """Return a parsed file, or why it was refused whole (also written to the quarantine folder)."""
+    """Return a parsed file, or why it was refused whole (also written to the quarantine folder).
+
+    `fault` of a refusal is `data`, or `machine` where our own reader broke on the file: that file is set aside
+    like a bad one, so that it does not hold up the others, and is for engineers to look at.
+    """
     try:
         return parse(settings, feed, path, source), None
     except InputRefusedError as error:
-        folder = settings.quarantine / feed
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{path.name}.refused.txt").write_text(f"{error}\n", encoding="utf-8")
-        return None, {"path": path.name, "message": str(error)}
+        message, fault = str(error), "data"
+    except (SandwatchError, OSError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a parser written in Rust panics with an exception outside Exception
+        message, fault = (
+            f"{feed}/{path.name}: our reader broke on this file ({type(error).__name__}: {error})",
+            "machine",
+        )
+    folder = settings.quarantine / feed
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{path.name}.refused.txt").write_text(f"{message}\n", encoding="utf-8")
+    return None, {"path": path.name, "message": message[:2000], "fault": fault}
 
 
 def ingest(

@@ -85,58 +85,67 @@ def _load_fresh(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[
 def _outcome_select(contract: Contract) -> str:
     """Return the SELECT that gives every incoming row its outcome.
 
-    A group is the rows of one key. Within it, equal rows after the first are duplicates. Rows that are the same
-    thing (equal identity, within `identity_hours` of each other) but differ are versions: those of the latest
-    file stand, the others are superseded. A feed without identity has one row a key: there the last line of the
-    latest file stands. Without a whole key a row can only be a duplicate of its equal.
+    A ticket, quote, filing or site is the rows of one key; for tickets of one plate too, and within
+    `identity_hours` of each other. Its rows are versions in the order they came, file by file and line by line:
+    one that equals the version before it is a duplicate, else it replaces it. So the last version stands, also
+    where it says again what an earlier one said. A ticket that another source profile keyed by another number
+    period is the same one if plate, time and weights are equal. Without a whole key a row can only be a duplicate.
     """
     raw = f"raw.{contract.feed}"
     own = [f'"{name}"' for name in contract.columns]
-    key = [f'"{name}"' for name in contract.key] + (["number_period"] if contract.has_number_period else [])
+    key = [f'"{name}"' for name in contract.key]
+    period = "number_period" if contract.has_number_period else "''"
     same = [f'"{name}"' for name in contract.same] or own
+    across = [f'"{name}"' for name in contract.same_across_periods] or same
     identity = [f'"{name}"' for name in contract.identity]
-    # Only the first key column of a quote or filing must be there; a ticket without a number has no key.
+    # A ticket without a number has no key; a quote or filing always has one.
     has_key = f'"{contract.key[-1]}" IS NOT NULL' if contract.has_number_period else "true"
     time = f'"{contract.period}"' if contract.period and identity else "NULL::TIMESTAMPTZ"
     void = f'coalesce("{contract.void_column}", false)' if contract.void_column else "false"
-    version = "load_no" if identity else "(load_no, line)"
+    # 64-bit hashes: among ten million rows the chance of one false meeting is about one in a million.
     facts = (
-        f"{has_key} AS has_key, hash({', '.join(key)}) AS key_hash,"
-        f" CASE WHEN {has_key} THEN hash({', '.join(same)}) ELSE hash({', '.join(own)}) END AS same_hash,"
+        f"{has_key} AS has_key, hash({', '.join(key)}) AS name_hash, hash({', '.join([*key, period])}) AS key_hash,"
+        f" {period} AS period, hash({', '.join(same)}) AS same_hash, hash({', '.join(own)}) AS own_hash,"
+        f" hash({', '.join(across)}) AS across_hash,"
         f" hash({', '.join(identity) or 'NULL'}) AS identity_hash, {time} AS happened_at, {void} AS is_void"
     )
     return f"""
         WITH incoming_row AS (SELECT load_no, line, NULL::BIGINT AS raw_row, {facts} FROM incoming),
-        raw_row AS (SELECT 0 AS load_no, line, rowid AS raw_row, {facts} FROM {raw}),
+        raw_row AS (SELECT 0 AS load_no, line, rowid AS raw_row, {facts} FROM {raw} WHERE outcome <> 'superseded'),
         pool AS (
             SELECT * FROM incoming_row
             UNION ALL
-            SELECT * FROM raw_row WHERE key_hash IN (SELECT key_hash FROM incoming_row)
-        ),
-        seen AS (
-            SELECT *, row_number() OVER (
-                PARTITION BY key_hash, same_hash ORDER BY load_no, line
-            ) AS copy_no FROM pool
+            SELECT * FROM raw_row WHERE name_hash IN (SELECT name_hash FROM incoming_row)
         ),
         gap AS (
             SELECT *,
                 coalesce(
-                    happened_at - lag(happened_at) OVER version > INTERVAL '{contract.identity_hours} hours', false
+                    happened_at - lag(happened_at) OVER thing > INTERVAL '{contract.identity_hours} hours', false
                 )::INTEGER AS cut
-            FROM seen WHERE copy_no = 1 OR raw_row IS NOT NULL
-            WINDOW version AS (PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line)
+            FROM pool WINDOW thing AS (PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line)
         ),
         clustered AS (
             SELECT *, sum(cut) OVER (
                 PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line ROWS UNBOUNDED PRECEDING
             ) AS cluster_no FROM gap
         ),
+        copied AS (
+            SELECT *,
+                raw_row IS NULL AND CASE
+                    WHEN NOT has_key THEN row_number() OVER (PARTITION BY own_hash ORDER BY load_no, line) > 1
+                    ELSE coalesce(lag(same_hash) OVER version = same_hash, false)
+                        OR first_value(period) OVER name <> period
+                END AS is_copy
+            FROM clustered
+            WINDOW version AS (PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line),
+                name AS (PARTITION BY name_hash, across_hash ORDER BY load_no, line)
+        ),
         newest AS (
-            SELECT *, {version} < max({version}) OVER (
+            SELECT *, (load_no, line) < max((load_no, line)) OVER (
                 PARTITION BY key_hash, identity_hash, cluster_no
-            ) AS has_newer FROM clustered
+            ) AS has_newer FROM copied WHERE NOT is_copy
         )
-        SELECT load_no, line, raw_row, key_hash, identity_hash, cluster_no, has_key,
+        SELECT load_no, line, raw_row, key_hash, has_key,
             CASE
                 WHEN has_key AND has_newer THEN 'superseded'
                 WHEN is_void THEN 'voided'
@@ -144,8 +153,7 @@ def _outcome_select(contract: Contract) -> str:
             END AS outcome
         FROM newest
         UNION ALL
-        SELECT load_no, line, raw_row, key_hash, identity_hash, NULL, has_key, 'duplicate'
-        FROM seen WHERE copy_no > 1 AND raw_row IS NULL
+        SELECT load_no, line, raw_row, key_hash, has_key, 'duplicate' FROM copied WHERE is_copy
     """
 
 
@@ -216,20 +224,20 @@ def _write_questions(con: duckdb.DuckDBPyConnection, contract: Contract, files: 
             if row := by_number.get(file.sha256):
                 file.questions.append({"kind": "number_reused", "subject": "ticket_no", "row_count": row[2]})
                 asked.append((file.source, "number_reused", "ticket_no", row[2], file.sha256))
-    else:
-        repeated = con.execute(
-            "SELECT snapshot_sha256, count(*) FROM judged JOIN incoming USING (load_no, line)"
-            " WHERE judged.outcome = 'superseded' AND judged.raw_row IS NULL AND key_hash IN ("
-            "   SELECT key_hash FROM judged AS twin WHERE twin.load_no = judged.load_no AND twin.line > judged.line"
-            " ) GROUP BY 1"
-        ).fetchall()
-        counts = dict(repeated)
-        for file in files:
-            if file.sha256 in counts:
-                subject = "+".join(contract.key)
-                question = {"kind": "key_repeated", "subject": subject, "row_count": counts[file.sha256]}
-                file.questions.append(question)
-                asked.append((file.source, *question.values(), file.sha256))
+    repeated = con.execute(
+        "SELECT snapshot_sha256, count(*) FROM judged JOIN incoming USING (load_no, line)"
+        " WHERE judged.outcome = 'superseded' AND judged.raw_row IS NULL AND EXISTS ("
+        "   FROM judged AS twin WHERE twin.key_hash = judged.key_hash AND twin.load_no = judged.load_no"
+        "   AND twin.line > judged.line AND twin.outcome <> 'duplicate'"
+        " ) GROUP BY 1"
+    ).fetchall()
+    counts = dict(repeated)
+    for file in files:
+        if file.sha256 in counts:
+            subject = "+".join(contract.key)
+            question = {"kind": "key_repeated", "subject": subject, "row_count": counts[file.sha256]}
+            file.questions.append(question)
+            asked.append((file.source, *question.values(), file.sha256))
     for source, kind, subject, row_count, sha256 in asked:
         name = [contract.feed, source, kind, subject]
         con.execute(

@@ -7,6 +7,7 @@ side by side and a load is a short transaction.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,12 +17,15 @@ from pipelines import contracts
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError, WrongCallError
 from pipelines.feeds import decode, snapshot
-from pipelines.feeds.cells import reject_rules, typed_select
+from pipelines.feeds.cells import far_off_update, reject_rules, typed_select
 from pipelines.feeds.reasons import reject_message
 from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE, Settings
 
 CELL_BREAK = "\x1f"
+CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+CONTROLS_BUT_BREAK = re.compile(r"[\x00-\x1e\x7f\x85\u2028\u2029]")
+MAX_LINE_CHARS = 1_000_000
 
 
 @dataclass
@@ -110,6 +114,8 @@ def _type_rows(
                 [str(text_path), {"line": "BIGINT", **dict.fromkeys(found, "VARCHAR")}, CELL_BREAK],
             )
             con.execute(f"CREATE TABLE typed AS {typed_select(contract, profile, found)}")
+            if contract.period and contract.cadence != "irregular":
+                con.execute(far_off_update(contract))
             partial = good_path.with_suffix(".partial")
             con.execute(
                 "COPY (SELECT * EXCLUDE (reject_no), ? AS feed_source, ? AS snapshot_sha256 FROM typed"
@@ -153,23 +159,29 @@ def _write_text(text_path: Path, table: decode.Table, positions: list[int]) -> l
     with text_path.open("w", encoding="utf-8", newline="\n") as file:
         for item in table.rows:
             if isinstance(item, decode.BadLine):
-                bad.append(
-                    {
-                        "line": item.line,
-                        "reason_code": item.reason_code,
-                        "column_name": None,
-                        "value": None,
-                        "message": reject_message(item.reason_code, item.line, detail=item.detail),
-                        "raw_text": item.raw_text[:2000],
-                    }
-                )
+                bad.append(_bad_row(item.line, item.reason_code, item.detail, item.raw_text))
                 continue
             number, cells = item
             kept = CELL_BREAK.join([cells[position].strip() for position in positions])
-            if "\n" in kept:
-                kept = kept.replace("\n", " ")
+            if kept.count(CELL_BREAK) != len(positions) - 1 or CONTROLS_BUT_BREAK.search(kept):
+                # Controls inside a cell (line ends of quoted cells, our own separator) become blanks.
+                kept = CELL_BREAK.join([CONTROLS.sub(" ", cells[position]).strip() for position in positions])
+            if len(kept) > MAX_LINE_CHARS:
+                bad.append(_bad_row(number, "line_too_long", "", kept))
+                continue
             file.write(f"{number}{CELL_BREAK}{kept}\n")
     return bad
+
+
+def _bad_row(line: int, reason_code: str, detail: str, raw_text: str) -> dict[str, Any]:
+    return {
+        "line": line,
+        "reason_code": reason_code,
+        "column_name": None,
+        "value": None,
+        "message": reject_message(reason_code, line, detail=detail),
+        "raw_text": raw_text[:2000],
+    }
 
 
 def _refuse_if_unusable(contract: Contract, profile: Source, parsed: ParsedFile) -> None:

@@ -22,6 +22,15 @@ REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("a quote opens a cell that never closes", "remove the quote"),
         ("引号未闭合", "请删除多余引号"),
     ),
+    "unreadable_line": (("the line cannot be split into cells", "export it again"), ("该行无法分列", "请重新导出")),
+    "line_too_long": (
+        ("the line is longer than any ticket", "the file was damaged: export it again"),
+        ("该行过长，文件可能已损坏", "请重新导出"),
+    ),
+    "date_far_off": (
+        ("lies more than a year away from all other rows of the file", "check the year"),
+        ("与文件中其他各行相差一年以上", "请核对年份"),
+    ),
     "not_a_number": (("is not a number", "enter a number without text"), ("不是数字", "请填写纯数字")),
     "not_an_integer": (("is not a whole number", "enter a whole number"), ("不是整数", "请填写整数")),
     "bad_time": (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipelines.errors import MachineError
 from pipelines.rules import policy
 from pipelines.warehouse import comment
 
@@ -93,9 +94,17 @@ def judge(con: duckdb.DuckDBPyConnection) -> None:
     """Judge every rule and write policy.<rule>, policy.verdict and policy.evidence.
 
     Verdicts are met, breached, exempt, undetermined and not_in_force; all but the first two carry a reason code.
+
+    Raises:
+        MachineError: a measure does not run.
     """
+    import duckdb
+
     for rule in policy.rules().values():
-        con.execute(f"CREATE OR REPLACE TABLE policy.{rule.name} AS {judged_select(rule)}")
+        try:
+            con.execute(f"CREATE OR REPLACE TABLE policy.{rule.name} AS {judged_select(rule)}")
+        except duckdb.Error as error:
+            raise MachineError(f"sql/policy/{rule.name}/measure.sql does not run: {error}") from error
         comment(
             con,
             f"policy.{rule.name}",

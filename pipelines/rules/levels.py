@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ NO_LEVEL = "无"
 WEEK = dt.timedelta(days=7)
 Measures = Mapping[str, Any]
 Row = dict[str, Any]
+
+
+def known(value: Any) -> Any:
+    """The value, or None where it is no number at all: infinity would meet any bound, and NaN none of them."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Bound:
     def is_met(self, measures: Measures, share: float = 1.0) -> bool | None:
         """Whether the measure meets `share` of the bound; None where the measure is unknown."""
         # 0.8 * 0.2 is a hair above 0.16 in binary: rounded, so that a value at the bound is at the bound.
-        return compare(measures.get(self.measure), self.must_be, round(self.value * share, 9))
+        return compare(known(measures.get(self.measure)), self.must_be, round(self.value * share, 9))
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Clause:
         """What the clause is shown with: its first bound and the value measured for it."""
         bound = self.bounds[0]
         return {
-            "value": measures.get(bound.measure),
+            "value": known(measures.get(bound.measure)),
             "bound": bound.value,
             "must_be": bound.must_be,
             "value_unit": bound.unit,

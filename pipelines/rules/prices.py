@@ -76,7 +76,7 @@ def supply_weeks(measured: Iterable[Row], rule: LevelRule) -> list[Row]:
             answers.append(met and running[clause.rule] >= clause.weeks_running)
         on = [clause for clause, met in zip(rule.clauses, answers, strict=True) if met]
         top = max(on, key=lambda clause: clause.rank, default=None)
-        if reason is None and row["same_site_share"] is None:
+        if reason is None and levels.known(row["same_site_share"]) is None:
             reason = "measure_missing"
         level = top.level if top else None if reason else NO_LEVEL
         is_tight = level == rule.raw["tight"]["level"] or levels.any_of(
@@ -228,7 +228,10 @@ def _spread_row(alike: Sequence[Row], rule: LevelRule) -> Row:
 
 
 def _measures(con: duckdb.DuckDBPyConnection, rule: str) -> list[Row]:
-    return _rows(con, (_POLICY / rule / "measure.sql").read_text(encoding="utf-8"))
+    """The measures of a rule, unknown where they are no numbers; a week whose price is none was not quoted."""
+    rows = _rows(con, (_POLICY / rule / "measure.sql").read_text(encoding="utf-8"))
+    finite = [{name: levels.known(value) for name, value in row.items()} for row in rows]
+    return [row for row in finite if row.get("price_yuan", 0) is not None]
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:

@@ -99,8 +99,13 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
         from pipelines.alerting import alerts
 
         fixer = parse.contract_of(feed).who_fixes
-        body = "\n".join([f"请 {fixer} 处理；以下文件整份未入库，其余数据不受影响：", *_messages(result.refused)])
-        alerts.data_alarm(settings, f"{feed}：{len(result.refused)} 个文件被拒收", body)
+        bad = [refusal["message"] for refusal in result.refused if refusal["fault"] == "data"]
+        if bad:
+            body = "\n".join([f"请 {fixer} 处理；以下文件整份未入库，其余数据不受影响：", *bad])
+            alerts.data_alarm(settings, f"{feed}：{len(bad)} 个文件被拒收", body)
+        broken = [refusal["message"] for refusal in result.refused if refusal["fault"] == "machine"]
+        if broken:
+            alerts.machine_alarm(settings, f"{feed}：读取程序在 {len(broken)} 个文件上出错", "\n".join(broken))
     _add_to_ledger(settings, feed, there)
     for job in jobs:
         Path(job).unlink(missing_ok=True)
@@ -108,15 +113,11 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
     return was_cut_off or any(not file["already_loaded"] for file in result.files)
 
 
-def _messages(refused: Sequence[dict[str, str]]) -> list[str]:
-    return [refusal["message"] for refusal in refused]
-
-
 def _parse(settings: Settings, feed: str, file: Waiting) -> tuple[parse.ParsedFile | None, dict[str, str] | None]:
     try:
         return ingest.parse_or_refuse(settings, feed, settings.inbox / feed / file.path, file.source)
     except WrongCallError as error:  # a folder that no source profile describes must not hold up the others
-        return None, {"path": file.path, "message": f"{feed}/{file.path}: {error}"}
+        return None, {"path": file.path, "message": f"{feed}/{file.path}: {error}", "fault": "data"}
 
 
 def _lying(settings: Settings, feed: str) -> list[Waiting]:

@@ -109,7 +109,9 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
         data_docs.publish(partial, docs, results, run_id, settings.language)
 
     with _logging_to(settings.logs / "checks.log"):
-        results += [_run_mart_check(con, check, settings.language) for check in mart_checks()]
+        results += [
+            _run_mart_check(con, check, settings.language) for check in mart_checks() if _is_built(con, check)
+        ]
         for name, step in (("great_expectations", validate), ("data_docs", write_docs)):
             if broken := _attempt(name, step, settings.language):
                 results.append(broken)
@@ -181,6 +183,16 @@ def _attempt(name: str, step: Callable[[], None], language: str) -> CheckResult 
         LOG.exception("%s broke", name)
         return machine_error(name, "meta.check_result", name, name, "critical", repr(error), language)
     return None
+
+
+def _is_built(con: duckdb.DuckDBPyConnection, check: MartCheck) -> bool:
+    """Whether the tables a check reads are there; before the first build there is no figure to distrust."""
+    from pipelines import catalog
+
+    there = {
+        name for (name,) in con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+    }
+    return not (catalog.tables_read(check.sql) - there) & catalog.models().keys()
 
 
 def _run_mart_check(con: duckdb.DuckDBPyConnection, check: MartCheck, language: str) -> CheckResult:

@@ -4,13 +4,15 @@ grain: one row a (county_code, week_start)
 period: week_start
 lookback: 4
 columns:
-  county_code: GB/T 2260 code; 411700 is the whole city, sites outside the register included
+  county_code: GB/T 2260 code; 411700 is the whole city, sites outside the register and of the city itself included
   county_name: county or city
   week_start: Monday of the ISO week
   iso_week: ISO week, as 2026-W47
   dispatch_t: net mass of the releases, t
   dispatch_week_before_t: the same of the week before, t
-  dispatch_change_share: change on the week before; NULL where either week is incomplete by rule supply_level
+  dispatch_change_share: >-
+    change on the week before; NULL where either week is incomplete by rule supply_level, and for a running week,
+    one whose Sunday is after the last ticket day of all sites
   release_count: releases
   site_count: sites that are expected to report or did
   active_site_count: sites with a load-out in the last 28 days
@@ -50,11 +52,13 @@ site_week AS (
 ),
 
 placed AS (
+    -- A site registered under the city's own code is in the city row only, and there once.
     SELECT
-        county_code AS place_code,
-        *
+        site_week.county_code AS place_code,
+        site_week.*
     FROM site_week
-    WHERE county_code IS NOT NULL
+    INNER JOIN reference.region AS county ON site_week.county_code = county.county_code
+    WHERE county.kind <> 'city'
     UNION ALL
     SELECT
         city.county_code AS place_code,
@@ -111,6 +115,11 @@ compared AS (
         lag(week_start) OVER before = week_start - 7 AS has_week_before
     FROM place
     WINDOW before AS (PARTITION BY place_code ORDER BY week_start)
+),
+
+data_through AS (
+    SELECT max(last_weighed_at)::DATE AS last_weighed_on
+    FROM mart.site_week
 )
 
 SELECT
@@ -124,6 +133,7 @@ SELECT
     CASE
         WHEN
             compared.has_week_before
+            AND compared.week_start + 6 <= data_through.last_weighed_on
             AND compared.completeness_share >= complete.value
             AND compared.completeness_before_share >= complete.value
             THEN compared.dispatch_t / nullif(compared.dispatch_week_before_t, 0) - 1
@@ -143,6 +153,7 @@ SELECT
     firm.largest_firm_share::DECIMAL(7, 6) AS largest_firm_share,
     compared.is_holiday_week
 FROM compared
+CROSS JOIN data_through
 INNER JOIN reference.region AS region ON compared.place_code = region.county_code
 LEFT JOIN firm ON compared.place_code = firm.place_code AND compared.week_start = firm.week_start
 LEFT JOIN policy.threshold AS complete ON complete.rule = 'supply_level' AND complete.part = 'completeness_share'

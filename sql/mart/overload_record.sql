@@ -40,7 +40,7 @@ WITH judged AS (
     SELECT
         *,
         CASE WHEN verdict = 'breached' THEN limit_high_kg END AS limit_kg,
-        CASE WHEN verdict = 'breached' THEN (value_low / limit_high_kg)::DECIMAL(9, 6) END AS over_rate
+        CASE WHEN verdict = 'breached' THEN (value_low / limit_high_kg)::DECIMAL(18, 6) END AS over_rate
     FROM policy.axle_limit
     WHERE verdict IN ('breached', 'undetermined')
 )

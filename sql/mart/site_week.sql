@@ -54,16 +54,16 @@ site AS (
     FROM staging.site
     UNION ALL
     SELECT DISTINCT
-        site_id,
-        site_id AS site_name,
+        ticket.site_id,
+        ticket.site_id AS site_name,
         NULL AS firm_name,
         FALSE AS is_registered_site,
         NULL AS county_code,
         NULL AS entity_kind,
         NULL AS filed_capacity_t,
         'none' AS expected_cadence
-    FROM staging.weighbridge_ticket
-    WHERE NOT is_registered_site
+    FROM staging.weighbridge_ticket AS ticket
+    ANTI JOIN staging.site AS registered ON ticket.site_id = registered.site_id
 ),
 
 ticket_day AS (
@@ -123,7 +123,7 @@ SELECT
     (expected.seen_day_count / nullif(expected.expected_day_count, 0))::DECIMAL(7, 6) AS completeness_share,
     week.is_holiday_week,
     site.filed_capacity_t,
-    (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(12, 6)
+    (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(18, 6)
         AS utilisation_share,
     expected.last_weighed_at
 FROM expected

@@ -1,5 +1,7 @@
 /*
-description: Releases over the limit by county and week, per 1,000 releases that can be determined; small cells withheld. Leads, not findings.
+description: >-
+  Releases over the limit by county and week, per 1,000 releases that can be determined; small cells withheld, the
+  same counties as in public.county_week. There is no city row, so nothing can be subtracted. Leads, not findings.
 grain: one row a (county_code, week_start)
 period: week_start
 lookback: 1
@@ -14,15 +16,16 @@ columns:
 */
 WITH county AS (
     SELECT
-        county_code,
-        week_start,
-        sum(release_count) AS release_count,
-        sum(determinable_count) AS determinable_count,
-        sum(breached_count) AS breached_count,
-        sum(undetermined_count) AS undetermined_count
-    FROM mart.overload_site_week
-    WHERE county_code IS NOT NULL
-    GROUP BY county_code, week_start
+        site.county_code,
+        site.week_start,
+        sum(site.release_count) AS release_count,
+        sum(site.determinable_count) AS determinable_count,
+        sum(site.breached_count) AS breached_count,
+        sum(site.undetermined_count) AS undetermined_count
+    FROM mart.overload_site_week AS site
+    INNER JOIN reference.region AS region ON site.county_code = region.county_code
+    WHERE region.kind <> 'city'
+    GROUP BY site.county_code, site.week_start
 )
 
 SELECT

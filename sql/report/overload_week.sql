@@ -5,7 +5,7 @@ period: week_start
 lookback: 1
 columns:
   week_start: Monday of the ISO week
-  county_code: county of the sites; the city code for all sites, NULL for sites outside the register
+  county_code: county of the sites; the city code for all sites, its own included; NULL for sites outside the register
   county_name: county or city
   is_city: whether the row is the whole city, sites outside the register included
   release_count: releases judged
@@ -17,15 +17,18 @@ columns:
   over_t: mass over the limit, t, a lower bound
 */
 WITH placed AS (
+    -- A site registered under the city's own code is in the city row only; one outside the register has no county.
     SELECT
-        county_code AS place_code,
-        week_start,
-        release_count,
-        determinable_count,
-        breached_count,
-        undetermined_count,
-        over_t
-    FROM mart.overload_site_week
+        site.county_code AS place_code,
+        site.week_start,
+        site.release_count,
+        site.determinable_count,
+        site.breached_count,
+        site.undetermined_count,
+        site.over_t
+    FROM mart.overload_site_week AS site
+    LEFT JOIN reference.region AS county ON site.county_code = county.county_code
+    WHERE county.kind IS DISTINCT FROM 'city'
     UNION ALL
     SELECT
         city.county_code AS place_code,

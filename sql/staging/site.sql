@@ -1,5 +1,5 @@
 /*
-description: Sites as registered, one row each, with their county, firm, rail siding and scale.
+description: Sites as registered, one row each, with their county, firm, rail siding and scale. A renamed site stands once.
 grain: one row a site_id
 period: none
 columns:
@@ -45,4 +45,6 @@ SELECT
     site.line
 FROM raw.site_register AS site
 LEFT JOIN reference.region AS region ON site.county_code = region.county_code
+-- A name that a later register gives as another site's former name is that site's: see staging.site_alias.
+INNER JOIN staging.site_alias AS own_name ON site.site_name = own_name.alias AND site.site_name = own_name.site_id
 WHERE site.outcome = 'accepted'

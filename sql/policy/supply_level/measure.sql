@@ -20,8 +20,14 @@ columns:
   same_site_share: same-site dispatch over its median, share
   same_site_count: sites compared
   completeness_share: site-days seen over site-days expected
+  missing_day_count: days from the last ticket of all sites to the Sunday of the week, 0 for a week that is over
 */
-WITH county_week AS (
+WITH last_ticket AS (
+    SELECT CAST(MAX(last_weighed_at) AS DATE) AS weighed_on
+    FROM mart.site_week
+),
+
+county_week AS (
     SELECT
         county_code,
         week_start,
@@ -95,8 +101,10 @@ SELECT
     STRFTIME(county_week.week_start, '%G-W%V') AS iso_week,
     ROUND(same_site.same_site_dispatch_t / NULLIF(same_site.same_site_median_t, 0), 9) AS same_site_share,
     COALESCE(same_site.same_site_count, 0) AS same_site_count,
-    ROUND(county_week.seen_day_count / NULLIF(county_week.expected_day_count, 0), 9) AS completeness_share
+    ROUND(county_week.seen_day_count / NULLIF(county_week.expected_day_count, 0), 9) AS completeness_share,
+    GREATEST(county_week.week_start + 6 - last_ticket.weighed_on, 0) AS missing_day_count
 FROM county_week
+CROSS JOIN last_ticket
 INNER JOIN county_base
     ON county_week.county_code = county_base.county_code AND county_week.week_start = county_base.week_start
 LEFT JOIN same_site

@@ -13,6 +13,7 @@ columns:
   same_site_count: sites compared
   base_week_count: weeks of the 8 before with data, holiday weeks left out
   completeness_share: site-days seen over site-days expected
+  missing_day_count: days from the last ticket of all sites to the Sunday of the week, 0 for a week that is over
   is_holiday_week: true where the week holds a public holiday
   project_cover_ratio: key-project cover; unknown until a feed exists
   stock_days: days of stock; unknown until a feed exists
@@ -21,7 +22,7 @@ columns:
   value: what it measured
   bound: figure it was compared with
   must_be: comparison of value with bound
-  reason: why there is no level, one of holiday_week, completeness_low, history_short, measure_missing
+  reason: why there is no level, one of week_running, holiday_week, completeness_low, history_short, measure_missing
   is_tight: whether supply is tight; empty where unknown
   supply_state: 供应紧张, 供应不紧 or 供应未知
 */
@@ -36,6 +37,7 @@ CREATE OR REPLACE TABLE mart.supply_level_week (
     same_site_count INTEGER NOT NULL,
     base_week_count INTEGER NOT NULL,
     completeness_share DOUBLE,
+    missing_day_count INTEGER,
     is_holiday_week BOOLEAN,
     project_cover_ratio DOUBLE,
     stock_days DOUBLE,
