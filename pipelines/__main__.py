@@ -187,7 +187,7 @@ def run(week: Week = None, strict: Strict = False, as_json: Json = False) -> Non
     done = steps.run_all(current, week, say)
     if as_json:
         show({"report": done["report"], "editions": done["editions"], "alerts": done["alerts"].to_json()})
-    else:
+    elif done["report"]:
         say(f"report: {done['report']}")
     if strict:
         say_verdicts(current, strict)
@@ -211,6 +211,7 @@ def sql(
 
 def main() -> None:
     """Run a verb; expected errors become one line and their exit code."""
+    settings_module.close_to_others()  # also for verbs that need no settings
     try:
         app()
     except SandwatchError as error:

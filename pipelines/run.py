@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What regulators query: everything past raw. Raw rows stay in the warehouse, behind the snapshots they repeat.
 REGULATOR_SCHEMAS = ("reference", "staging", "mart", "policy", "report", "meta")
 PUBLIC_SCHEMAS = ("public",)
+CHECKS_FAILED = "关键检查未通过，停止发布"
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -60,8 +61,9 @@ def check(settings: Settings) -> CheckSummary:
     try:
         checks.require(summary)
     except CheckFailedError as error:
-        alerts.data_alarm(settings, "关键检查未通过，停止发布", str(error))
+        alerts.data_alarm(settings, CHECKS_FAILED, str(error))
         raise
+    alerts.data_recovered(settings, CHECKS_FAILED)
     return summary
 
 
@@ -122,8 +124,12 @@ def run_all(
 ) -> dict[str, Any]:
     """Build, check, judge, publish, alert and report; return what each step gave.
 
+    Where no week is asked for and none can be reported (no dated data, no complete week yet), that is said and
+    `report` is None: everything else was done.
+
     Raises:
         CheckFailedError: the data are not to be trusted; nothing was published.
+        WrongCallError: the published data hold no such week.
     """
     say("build staging and marts")
     build(settings)
@@ -136,7 +142,13 @@ def run_all(
     say("send alerts")
     alerted = alert(settings)
     say("write the weekly report")
-    written = report(settings, week)
+    written: Path | None = None
+    try:
+        written = report(settings, week)
+    except WrongCallError as error:
+        if week is not None:
+            raise
+        say(f"no report was written: {error}")
     return {"checks": checked, "editions": published, "alerts": alerted, "report": written}
 
 

@@ -11,6 +11,7 @@ from pipelines.errors import WrongCallError
 
 ROOT = Path(__file__).resolve().parents[1]
 TIME_ZONE = "Asia/Shanghai"
+NOT_FOR_OTHERS = 0o027  # tickets carry plates: our group may read what we write, the world may not
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,21 @@ class Settings:
         return self.home / "alerts"
 
 
+def close_to_others() -> None:
+    """Let this process and its children write nothing that others can read; a stricter umask is kept."""
+    os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
+
+
 def load() -> Settings:
     """Return the settings of this process from `SANDWATCH_*`.
+
+    Every process of ours passes here before it writes, an Airflow task too, so this also closes what the process
+    writes from now on to others (its umask); only the public edition is then opened on purpose.
 
     Raises:
         WrongCallError: a setting has a value that is not allowed.
     """
+    close_to_others()
     language = os.environ.get("SANDWATCH_LANGUAGE", "zh")
     if language not in ("zh", "en"):
         raise WrongCallError(f"SANDWATCH_LANGUAGE is {language!r}; it takes zh or en")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import price_world as world
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipelines.alerting import alert_log, alert_message, alerts, channels
 from pipelines.errors import WrongCallError
@@ -397,10 +400,195 @@ def test_two_runs_at_once_do_not_both_send(tmp_path, receiver):
 
 
 def test_the_log_knows_channels_apart(tmp_path):
+    events = world.rows(world.build(known(SPIKE, 5)), "SELECT * FROM mart.price_alert_event ORDER BY week_start")
     with alert_log.opened(tmp_path) as log:
-        log.add("a", ["e1", "e2"])
+        log.add("a", events)
     with alert_log.opened(tmp_path) as log:
-        assert (log.has("a", "e2"), log.has("b", "e2"), log.has("a", "e3")) == (True, False, False)
+        assert [(told.event, told.level, told.place) for told in log.still_open("a")] == [
+            ("raised", "橙", ("natural_sand", "411725", "up"))
+        ]
+        assert (log.still_open("b"), log.told("b", events[0]["episode_id"])) == ([], None)
+
+
+# Late and corrected quotes
+
+FLAT = [100, 100, 100, 100]
+
+
+def resent(tmp_path: Path, before: list, after: list, language: str = "zh") -> alerts.Summary:
+    """Send the one path, then the other, twice: the second time tells nothing."""
+    tmp_path.mkdir(exist_ok=True)
+    home = Settings(home=tmp_path, language=language)
+    alerts.send(home, edition(tmp_path, world.series(before)))
+    path = edition(tmp_path, world.series(after))
+    summary = alerts.send(home, path)
+    assert alerts.send(home, path).sent == 0
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([100, 100, 100, 112], [100, 100, 112, 112]),  # opens a week earlier
+        ([100, 100, 112, 112], [100, 100, 100, 112]),  # and a week later
+        ([*FLAT, 112, 112, 122], [*FLAT, 112, 122, 122]),  # rises a week earlier
+        ([*FLAT, 112, 122, 122], [*FLAT, 112, 112, 122]),
+    ],
+)
+def test_another_week_of_the_same_level_is_not_told_again(tmp_path, before, after):
+    assert resent(tmp_path, before, after).to_json() | {"suppressed": 0} == alerts.Summary().to_json()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([100, 100, 100, 112], [100, 100, 131, 131], "红级（数据更正后升级）：7天内 +31.0%"),
+        ([100, 100, 131, 131, 131], [100, 100, 100, 112, 112], "黄级（数据更正后降级）：较上周 +12.0%"),
+        ([*FLAT, 112, 122], [*FLAT, 112, 112], "黄级（数据更正后降级）：较上周 +12.0%"),
+        ([100, 100, 100, 112, 112], [100, 112, 100, 100, 100], "数据更正后预警结束：价格已回到基准附近"),
+        ([100, 100, 100, 112, 112], [100, 100, 100, 101, 101], "预警结束：数据更正后不再成立"),
+    ],
+)
+def test_what_corrected_data_change_is_told_as_a_correction(tmp_path, before, after, words):
+    summary = resent(tmp_path, before, after)
+    assert summary.titles == [f"【价格预警】天然砂 确山县 {words}"]
+
+
+def test_a_successor_that_is_over_closes_what_was_told(tmp_path):
+    summary = resent(tmp_path, [100, 100, 100, 112, 112], [100, 100, 112, 100, 100])
+    assert summary.titles == ["【价格预警】天然砂 确山县 数据更正后预警结束：价格已回到基准附近"]
+
+
+def test_a_successor_is_followed_as_if_it_had_been_told(tmp_path):
+    home = Settings(home=tmp_path)
+    late = [100, 112, 112, 122, 122, 100, 100]
+    told = alerts.send(home, edition(tmp_path, known([100, 100, 112], 3))).titles
+    for weeks in range(3, len(late) + 1):
+        told += alerts.send(home, edition(tmp_path, known(late, weeks))).titles
+    assert [title.split("确山县 ")[1] for title in told] == [
+        "黄级（新预警）：较上周 +12.0%",
+        "橙级（升级）：较四周前 +22.0%",
+        "预警结束：价格已回到基准附近",
+    ]
+
+
+def test_what_was_called_off_is_new_when_it_comes_back(tmp_path):
+    resent(tmp_path, [100, 100, 112], [100, 100, 101])
+    summary = alerts.send(Settings(home=tmp_path), edition(tmp_path, known([100, 100, 112], 3)))
+    assert ["新预警" in title for title in summary.titles] == [True]
+
+
+def test_calling_off_says_what_was_told_and_what_to_do(tmp_path):
+    resent(tmp_path, [100, 100, 112], [100, 100, 101])
+    text = next(text for text in texts(Settings(home=tmp_path)) if "不再成立" in text)
+    for words in (
+        "■ 确山县　此前告知 黄（2026-W04，首次预警 2026-01-22）",
+        "请价格采集点核对",
+        "价格数据截至 2026-01-22",
+    ):
+        assert words in text, words
+
+
+def test_calling_off_in_english(tmp_path):
+    summary = resent(tmp_path, [100, 100, 112], [100, 100, 101], language="en")
+    assert summary.titles == ["【价格预警】natural sand, 确山县: closed, corrected data no longer support it"]
+    summary = resent(tmp_path / "other", [100, 100, 100, 112], [100, 100, 131, 131], language="en")
+    assert summary.titles == [
+        "【价格预警】natural sand, 确山县: red (raised by corrected data), within 7 days +31.0%"
+    ]
+
+
+def test_an_earlier_episode_is_no_successor_of_one_that_vanished(tmp_path):
+    """The first rise was over before anybody heard of it: it neither ends nor goes on with the second."""
+    path = [100, 112, 100, 100, 100, 100, 112]
+    assert resent(tmp_path, path, [*path[:-1], 100]).titles == [
+        "【价格预警】天然砂 确山县 预警结束：数据更正后不再成立"
+    ]
+
+
+def test_a_channel_that_never_heard_hears_the_corrected_alert_as_new(tmp_path, receiver):
+    late = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    alerts.send(Settings(home=tmp_path), edition(tmp_path, known([100, 100, 100, 112], 4)))
+    summary = alerts.send(late, edition(tmp_path, known([100, 100, 112, 112], 4)))
+    assert (summary.sent, ["新预警" in message["title"] for message in receiver.messages]) == (1, [True])
+
+
+def test_a_correction_waits_for_a_dead_channel(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    alerts.send(home, edition(tmp_path, known([100, 100, 112], 3)))
+    receiver.status = 503
+    path = edition(tmp_path, known([100, 100, 101], 3))
+    first, second = alerts.send(home, path), alerts.send(home, path)
+    assert [(run.sent, run.pending) for run in (first, second)] == [(1, 1), (0, 1)]
+    receiver.status = 200
+    assert (alerts.send(home, path).sent, "不再成立" in receiver.messages[-1]["title"]) == (1, True)
+
+
+def test_an_edition_without_prices_calls_nothing_off(tmp_path):
+    home = Settings(home=tmp_path)
+    alerts.send(home, edition(tmp_path, known(SPIKE, 3)))
+    assert alerts.send(home, edition(tmp_path, [])).sent == 0
+
+
+PATHS = st.lists(st.sampled_from([100, 106, 112, 123, 131]), min_size=4, max_size=9)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(paths=st.lists(PATHS, min_size=2, max_size=3))
+def test_whatever_is_corrected_the_reader_knows_the_level_in_force(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        home = Settings(home=Path(folder))
+        for path in paths:
+            con = world.build(world.series(path))
+            alerts.send(home, con)
+            assert alerts.send(home, con).sent == 0
+            in_force = {
+                row["episode_id"]: row["level"]
+                for row in world.rows(con, "SELECT * FROM mart.price_alert WHERE closed_on IS NULL AND level <> '无'")
+            }
+            with alert_log.opened(home.alerts) as log:
+                told = {told.episode_id: told.level for told in log.still_open("file") if told.level != "无"}
+            assert told == in_force
+
+
+# Names from outside
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../../pwn",
+        "5#砂",
+        "/var/pwn",
+        "a\nb\r\nc",
+        "\"'`{{ 7 * 7 }}",
+        "x\x85y\u2028z\u202e",
+        "长" * 5000,
+        "豫Q12345",
+    ],
+)
+def test_names_from_outside_neither_lead_out_nor_break_a_message(tmp_path, name):
+    home = Settings(home=tmp_path / "a" / "b" / "c" / "d" / "home")
+    (tmp_path / "editions").mkdir()
+    named = {"product_id": name, "product_name": name, "area": name, "area_name": name}
+    quotes = world.series(SPIKE, **named)
+    told = [alerts.send(home, edition(tmp_path / "editions", quotes[:weeks])) for weeks in (3, 3, 5, 8, 8)]
+    assert [run.sent for run in told] == [1, 0, 1, 1, 0]
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent != tmp_path / "editions"]
+    assert {path.parent.parent for path in found if path.suffix == ".txt"} == {home.alerts}
+    assert len(found) == 3 + 2  # the log and its lock
+    for path in home.alerts.glob("*/*.txt"):
+        title, blank, first, *_ = path.read_text("utf-8").split("\n")
+        assert (len(title) < 200, blank, len(first) < 200) == (True, "", True)
+        assert title.startswith("【价格预警】")
+        assert re.search("级（|预警结束", title)
+
+
+def test_products_whose_names_look_alike_in_a_file_name_are_two_files(tmp_path):
+    home = Settings(home=tmp_path)
+    quotes = [row for name in ("5#砂", "5?砂") for row in world.series([100, 112], product_id=name)]
+    assert alerts.send(home, edition(tmp_path, quotes)).sent == 2
+    assert len(texts(home)) == 2
 
 
 def test_nothing_published_says_what_to_do(tmp_path):
@@ -441,6 +629,50 @@ def test_a_machine_alarm_with_a_dead_channel_says_so_and_keeps_the_file(tmp_path
     home = Settings(home=tmp_path, notify_urls=("json://127.0.0.1:9/hook",))
     assert alerts.machine_alarm(home, "a", "b") is False
     assert len(list((home.alerts / "machine").glob("*.txt"))) == 1
+
+
+def data_files(home: Settings) -> int:
+    return len(list((home.alerts / "data").glob("*.txt")))
+
+
+def test_an_unchanged_failing_check_is_told_once(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    for body in ("甲", "甲", "乙", "乙", "甲"):
+        assert alerts.data_alarm(home, "检查未通过", body)
+    assert [message["message"] for message in receiver.messages] == ["甲", "乙", "甲"]
+    assert alerts.data_alarm(home, "另一项检查未通过", "甲")
+    assert len(receiver.messages) == 4
+
+
+def test_a_check_that_fails_again_after_a_success_is_told_again(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    alerts.data_recovered(home, "检查未通过")  # nothing was told yet
+    for _ in range(2):
+        alerts.data_alarm(home, "检查未通过", "甲")
+    alerts.data_recovered(home, "另一项检查未通过")
+    alerts.data_alarm(home, "检查未通过", "甲")
+    assert len(receiver.messages) == 1
+    for _ in range(2):
+        alerts.data_recovered(home, "检查未通过")
+    alerts.data_alarm(home, "检查未通过", "甲")
+    assert len(receiver.messages) == 2
+    assert alerts.send(home, edition(tmp_path, known(SPIKE, 3))).sent == 2  # they share the log
+
+
+def test_a_data_alarm_is_repeated_to_the_channel_that_missed_it(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    receiver.status = 503
+    assert alerts.data_alarm(home, "检查未通过", "甲") is False
+    receiver.status = 200
+    assert [alerts.data_alarm(home, "检查未通过", "甲") for _ in range(2)] == [True, True]
+    assert (len(receiver.messages), data_files(home)) == (1, 1)
+
+
+def test_a_machine_alarm_is_sent_at_every_call(tmp_path, receiver):
+    home = Settings(home=tmp_path, notify_urls=(receiver.url,))
+    for _ in range(2):
+        alerts.machine_alarm(home, "a", "b")
+    assert len(receiver.messages) == 2
 
 
 @pytest.mark.parametrize("plate", ["豫Q12345", "豫QD12345", "豫Q·A1234", "豫Q1234挂", "京AF0236学"])

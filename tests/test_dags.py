@@ -26,7 +26,7 @@ BUILD_STEPS = ("build", "check", "judge", "publish")
 HEAVY = ("duckdb", "pandas", "matplotlib", "great_expectations", "pyarrow", "statsmodels", "apprise")
 Both = tuple[Settings, Settings, dict[str, Any]]
 # When a machine ran is the only thing in which two runs over the same files may differ.
-CLOCK_COLUMNS = {"loaded_at", "checked_at", "first_seen_at"}
+CLOCK_COLUMNS = {"finished_at", "loaded_at", "checked_at", "first_seen_at"}
 
 PARSE = """
 import json, pathlib, sys

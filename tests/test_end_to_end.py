@@ -21,7 +21,7 @@ from pipelines.feeds import ingest
 from pipelines.publishing import editions, query
 from pipelines.settings import ROOT, Settings
 
-CLOCKS = ("meta.load_account", "meta.question", "meta.check_result")
+CLOCKS = ("meta.load_account", "meta.question", "meta.check_result", "meta.step")
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +355,62 @@ def test_the_command_line_says_what_and_exits_as_promised(home: Settings, tmp_pa
     assert "capacity_floor (law): breached" in strict.stderr
     assert sandwatch(home, "report", "--week", "1999-W01").returncode == 2
     assert "Traceback" not in wrong.stderr + refused.stderr + unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["ingest", "price_quote"], 0, "0 rows in 0 files"),
+        (["build"], 0, "built"),
+        (["check"], 0, "checks"),
+        (["judge"], 2, "there is nothing to judge: no build ended here yet; run build first"),
+        (["judge", "--strict"], 2, "run build first"),
+        (["publish"], 2, "there is nothing to publish: build and judge never ended here"),
+        (["alert"], 2, "run `sandwatch run`"),
+        (["report"], 2, "run `sandwatch run`"),
+        (["sql", "SELECT 1"], 2, "run `sandwatch run`"),
+        (["run"], 0, "no report was written: the edition holds no dated data"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_every_verb_on_an_empty_home_says_what_to_do(
+    tmp_path: Path, words: list[str], code: int, message: str
+) -> None:
+    done = sandwatch(Settings(home=tmp_path / "home"), *words)
+    assert message in done.stderr
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_else_can_read_what_a_run_writes(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path / "home")
+    before = os.umask(0o022)
+    try:
+        done = sandwatch(home, "demo", "--scale", "0.02")
+        assert done.returncode == 0, done.stderr
+        asked = sandwatch(home, "sql", "SELECT 1 AS n", "--purpose", "test")
+        assert asked.returncode == 0
+    finally:
+        os.umask(before)
+    assert home.home.stat().st_mode & 0o777 == 0o750
+    open_ones = {
+        path.relative_to(home.home).as_posix(): oct(path.stat().st_mode & 0o777)
+        for path in home.home.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o007
+    }
+    assert open_ones == {"editions/public-1.duckdb": "0o444"}
+    writable = [path for path in home.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
+    assert writable == []
+
+
+def test_a_stricter_mask_is_kept(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert sandwatch(Settings(home=tmp_path / "home"), "build").returncode == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "home" / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_demo_refuses_a_home_with_real_data(tmp_path: Path) -> None:

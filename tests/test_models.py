@@ -1,4 +1,4 @@
-"""What the build makes of a few rows: the city's own sites, a running week, absurd dates, answered questions, steps."""
+"""What the build makes of a few rows: the city's own sites, a running week, absurd dates, answered questions."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def questions(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_a_question_that_the_register_answers_is_closed(con: duckdb.DuckDBPyConnection) -> None:
     put(con, "weighbridge_ticket", [ticket("甲", MONDAY), ticket("甲", MONDAY, 2), ticket("乙", MONDAY)])
     con.execute(
-        "INSERT INTO meta.question VALUES ('weighbridge_ticket', 'default', 'unknown_column', '杂项', 'x', 3, ?, now())",
+        "INSERT INTO meta.question"
+        " VALUES ('weighbridge_ticket', 'default', 'unknown_column', '杂项', 'x', 3, ?, now())",
         [SHA],
     )
     kept = ("unknown_column", "杂项", 3)  # what loading asked is not the build's to close

@@ -173,6 +173,20 @@ def test_a_plate_in_a_name_is_masked(con: duckdb.DuckDBPyConnection) -> None:
     assert "B2345" not in content
 
 
+def test_a_plate_in_a_data_file_is_masked_too(con: duckdb.DuckDBPyConnection) -> None:
+    report = weekly.compose(con, WEEK, "zh")
+    row: dict[str, Any] = {"subject": "豫QA1234 堆场", "names": ["甲", "豫QB23456"], "row_count": 5, "none": None}
+    bad = blocks.Query("bad", "SELECT 1", tuple(row), (row,))
+    section = blocks.Section("x", "x", (), (blocks.Table("bad", "", (), (), bad, ""),))
+    content = page.data_files(blocks.Report(**{**vars(report), "sections": (section,)}))["data/bad.csv"]
+    line = next(csv.reader(io.StringIO(content.decode("utf-8-sig").splitlines()[1])))
+    assert "A1234" not in line[0]
+    assert "堆场" in line[0]
+    assert "B2345" not in line[1]
+    assert "甲" in line[1]
+    assert line[2:] == ["5", ""]
+
+
 def test_the_page_loads_nothing_from_outside(text: str) -> None:
     markup = re.sub(PICTURE, "data:", text)
     assert not re.search(r"https?://|//[a-z]+\.|<script|<link|<iframe|@import|url\(", markup, re.IGNORECASE)
@@ -331,6 +345,71 @@ def test_missing_feeds_say_so_and_nothing_breaks(city: Settings, tmp_path: Path,
         assert f"{name}：未报送" in said
     assert "产能备案：未报送" in said
     assert "未按期报送" in said
+
+
+FILING = (
+    "项目代码,项目名称,县区代码,建设性质,备案日期,自备矿山产能\n"
+    "2025-1,甲项目,411725,新建,2025-03-05,1000000\n2025-2,乙项目,411726,新建,2025-06-11,2000000\n"
+)
+REGISTER = "站点名称,企业名称,县区代码,主体类型\n甲站,甲公司,411725,加工厂\n"
+
+
+def given(home: Path, feed: str, text: str) -> Settings:
+    """A home whose inbox holds one file."""
+    path = home / "inbox" / feed / "given.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    return Settings(home=home)
+
+
+def test_filings_alone_are_reported_in_the_week_of_the_newest(tmp_path: Path) -> None:
+    settings = given(tmp_path / "home", "capacity_filing", FILING)
+    run.ingest_inbox(settings)
+    path = run.run_all(settings)["report"]
+    assert path == settings.reports / "2025-W24" / "report.html"
+    said = visible(path.read_text(encoding="utf-8"))
+    assert "甲项目" in said
+    assert "乙项目" in said
+    assert "数据截至 2025-06-11" in said
+    assert "不满一周" not in said
+    with pytest.raises(WrongCallError, match="the edition holds 2025-W24"):
+        weekly.write(settings, "2025-W10")
+
+
+@pytest.mark.parametrize(
+    ("feed", "text"),
+    [("site_register", REGISTER), ("capacity_filing", "项目代码,项目名称,县区代码\n2025-1,甲项目,411725\n")],
+    ids=["register", "filings"],
+)
+def test_without_any_date_a_run_publishes_and_says_why_there_is_no_report(
+    tmp_path: Path, feed: str, text: str
+) -> None:
+    settings = given(tmp_path / "home", feed, text)
+    run.ingest_inbox(settings)
+    said: list[str] = []
+    done = run.run_all(settings, say=said.append)
+    assert done["report"] is None
+    assert said[-1].startswith("no report was written: ")
+    assert "no dated data" in said[-1]
+    assert editions.current(settings, "regulator").exists()
+    assert not settings.reports.exists()
+    with pytest.raises(WrongCallError, match="no dated data"):
+        run.report(settings)
+    with pytest.raises(WrongCallError, match="no dated data"):
+        run.run_all(settings, "2026-W01")  # who asks for a week is told that it is not there
+
+
+def test_a_first_part_week_is_published_and_said(tmp_path: Path) -> None:
+    lines = (
+        "磅单号,站点,车号,货名,类型,毛重,皮重,净重,毛重时间\n"
+        "1,甲站,豫QA1234,机制砂,销售,49000,15000,34000,2026-03-04 10:00:00\n"
+    )
+    settings = given(tmp_path / "home", "weighbridge_ticket", lines)
+    run.ingest_inbox(settings)
+    said: list[str] = []
+    assert run.run_all(settings, say=said.append)["report"] is None
+    assert "no week is complete yet" in said[-1]
+    assert run.report(settings, "2026-W10").exists()
 
 
 def test_no_feed_at_all_is_refused(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_service_that_ends_is_named_with_its_last_words(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_migration(settings, monkeypatch, ("no-such-command",))
-    with pytest.raises(MachineError, match=r"scheduler ended \(exit 2\)(.|\n)*no-such-command"):  # noqa: SIM117
+    with pytest.raises(MachineError, match=r"scheduler ended \(exit 2\)(.|\n)*no-such-command"):  # noqa: SIM117  # only the inner block may raise
         with stack.Stack(settings, 0):
             pytest.fail("it cannot have started")
 
@@ -82,12 +82,12 @@ def test_a_home_has_one_stack_and_a_service_that_never_gets_well_is_ended(
     def second_start(text: str) -> None:
         if "starting" not in text:
             return
-        with pytest.raises(BusyError, match="already runs"):  # noqa: SIM117
+        with pytest.raises(BusyError, match="already runs"):  # noqa: SIM117  # only the inner block may raise
             with stack.Stack(settings, 0):
                 pytest.fail("two stacks run on one home")
 
     first.say = second_start
-    with pytest.raises(MachineError, match=r"scheduler not healthy after 2 s"):  # noqa: SIM117
+    with pytest.raises(MachineError, match=r"scheduler not healthy after 2 s"):  # noqa: SIM117  # only the inner block may raise
         with first:
             pytest.fail("it cannot be healthy")
     seen = [process for process in psutil.process_iter(["cmdline"]) if MARK in (process.info["cmdline"] or [])]

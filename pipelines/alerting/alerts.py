@@ -191,7 +191,8 @@ def machine_alarm(settings: Settings, title: str, body: str) -> bool:
     """
     message = _alarm(MACHINE, "machine", title, body)
     # All are tried: a dead channel must not hold up the others.
-    return all([channel.deliver(message) for channel in channels.of(settings)])
+    taken = [channel.deliver(message) for channel in channels.of(settings)]
+    return all(taken)
 
 
 def data_alarm(settings: Settings, title: str, body: str) -> bool:

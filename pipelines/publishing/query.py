@@ -178,7 +178,7 @@ def _run_child(request: str, limits: Limits) -> tuple[int, bytes, str]:
         question.write(request.encode())
         question.seek(0)
         try:
-            child = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
+            child = subprocess.Popen(  # noqa: S603  # our own interpreter and file
                 # Isolated: no environment, no user site, no current folder on the module path.
                 [sys.executable, "-I", "-B", "-X", "utf8", str(CHILD)],
                 stdin=question,  # a file and not a pipe: nothing waits for a child that does not read

@@ -132,13 +132,16 @@ class Week:
     end: dt.date
     ticket_through: dt.date | None
     quote_through: dt.date | None
+    filing_through: dt.date | None
     is_complete: bool
     is_holiday: bool
 
     @property
     def data_through(self) -> dt.date:
-        """Newest date of any feed up to the week's end."""
-        return max(day for day in (self.ticket_through, self.quote_through, self.start) if day)
+        """Newest ticket or quote up to the week's end; where neither came, the newest filing."""
+        if self.ticket_through or self.quote_through:
+            return max(day for day in (self.ticket_through, self.quote_through, self.start) if day)
+        return self.filing_through or self.start
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,17 @@ def fetch(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tu
 def week_of(con: duckdb.DuckDBPyConnection, asked: str | None) -> Week:
     """Return the asked ISO week, by default the last one whose Sunday the data reach.
 
+    An edition of filings alone has one week, that of the newest filing.
+
     Raises:
         WrongCallError: the edition holds no such week, or no complete one; the message names those there are.
     """
     _, rows = fetch(con, "SELECT * FROM report.week ORDER BY week_start")
     if not rows:
-        raise WrongCallError("the edition holds neither tickets nor price quotes: load a feed and publish first")
+        raise WrongCallError(
+            "the edition holds no dated data: no tickets, no price quotes and no filing with its date (备案日期)."
+            " Load one of them and publish, then write the report"
+        )
     there = _spans([str(row["iso_week"]) for row in rows], [row["week_start"] for row in rows])
     if asked is None:
         complete = [row for row in rows if row["is_complete"]]
@@ -87,6 +92,7 @@ def _week(row: Row) -> Week:
         end=row["week_end_on"],
         ticket_through=row["ticket_through_on"],
         quote_through=row["quote_through_on"],
+        filing_through=row["filing_through_on"],
         is_complete=bool(row["is_complete"]),
         is_holiday=bool(row["is_holiday_week"]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.alerting.channels import without_plates
 from pipelines.publishing.query_output import as_csv
@@ -34,15 +34,28 @@ def files(report: Report) -> dict[str, bytes]:
 
 
 def data_files(report: Report) -> dict[str, bytes]:
-    """Return the rows of every query as `data/<name>.csv`; spreadsheets read them as UTF-8 and run no cell."""
+    """Return the rows of every query as `data/<name>.csv`; spreadsheets read them as UTF-8 and run no cell.
+
+    Plates in texts are masked as on the page.
+    """
     found: dict[str, Query] = {}
     for block in report.blocks:
         for query in block.queries:
             found[query.name] = query
     return {
-        f"data/{name}.csv": b"\xef\xbb\xbf" + as_csv(query.columns, query.cells()).encode("utf-8")
+        f"data/{name}.csv": b"\xef\xbb\xbf" + as_csv(query.columns, _masked(query)).encode("utf-8")
         for name, query in sorted(found.items())
     }
+
+
+def _masked(query: Query) -> list[list[Any]]:
+    return [[_mask(cell) for cell in row] for row in query.cells()]
+
+
+def _mask(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return without_plates(cell)
+    return [_mask(item) for item in cell] if isinstance(cell, list) else cell
 
 
 def _pictures(chart: Chart) -> dict[str, str]:

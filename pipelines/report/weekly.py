@@ -29,10 +29,10 @@ def write(settings: Settings, week: str | None = None) -> Path:
 
     Args:
         settings: where the editions and reports live, and the language.
-        week: as 2026-W47; by default the last week whose Sunday the data reach.
+        week: as 2026-W47; by default the last week whose Sunday the data reach (for filings alone: the newest's).
 
     Raises:
-        WrongCallError: nothing is published yet, or the edition holds no such week.
+        WrongCallError: nothing is published yet, or the edition holds no such week or no dated data.
         MachineError: the editions folder is not as publishing left it.
     """
     import duckdb
@@ -79,7 +79,7 @@ def put(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
     fresh = Path(tempfile.mkdtemp(prefix=".data-", dir=folder))
-    fresh.chmod(0o755)
+    fresh.chmod(0o750)
     for name, content in sorted(files.items()):
         if name.startswith("data/"):
             (fresh / name.removeprefix("data/")).write_bytes(content)

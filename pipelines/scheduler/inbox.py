@@ -95,14 +95,17 @@ def load_jobs(settings: Settings, feed: str, jobs: Sequence[str]) -> bool:
     unfinished.touch()
     parsed = [parse.ParsedFile(**job["parsed"]) for job in there if job["parsed"]]
     ingest.load_parsed(settings, result, parsed)
-    if result.refused:
-        from pipelines.alerting import alerts
+    from pipelines.alerting import alerts
 
+    refused_title = f"{feed}：有文件被拒收"
+    if parsed and not result.refused:
+        alerts.data_recovered(settings, refused_title)
+    if result.refused:
         fixer = parse.contract_of(feed).who_fixes
         bad = [refusal["message"] for refusal in result.refused if refusal["fault"] == "data"]
         if bad:
-            body = "\n".join([f"请 {fixer} 处理；以下文件整份未入库，其余数据不受影响：", *bad])
-            alerts.data_alarm(settings, f"{feed}：{len(bad)} 个文件被拒收", body)
+            body = "\n".join([f"请 {fixer} 处理；以下 {len(bad)} 个文件整份未入库，其余数据不受影响：", *bad])
+            alerts.data_alarm(settings, refused_title, body)
         broken = [refusal["message"] for refusal in result.refused if refusal["fault"] == "machine"]
         if broken:
             alerts.machine_alarm(settings, f"{feed}：读取程序在 {len(broken)} 个文件上出错", "\n".join(broken))

@@ -38,7 +38,7 @@ def to_bytes(plan: Plan, city: City, linked: Mapping[int, tuple[str, int]]) -> b
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         monday = plan.mondays[0]
         # the moment of making would differ from run to run
-        book.set_properties({"created": datetime(monday.year, monday.month, monday.day)})  # noqa: DTZ001
+        book.set_properties({"created": datetime(monday.year, monday.month, monday.day)})  # noqa: DTZ001  # wall time, no zone is meant
         sheet = book.add_worksheet("站点登记")
         day_format = book.add_format({"num_format": "yyyy-mm-dd"})
         sheet.write_row(0, 0, HEADER)

@@ -49,7 +49,7 @@ def wordings(plan: Plan) -> list[tuple[str, str, str]]:
 
 def local_seconds(day: date) -> int:
     """Return local midnight of a day in seconds of wall time."""
-    return int((datetime(day.year, day.month, day.day) - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001
+    return int((datetime(day.year, day.month, day.day) - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001  # wall time, no zone is meant
 
 
 def day_shares(plan: Plan) -> Array:

@@ -49,10 +49,8 @@ county AS (
         week_start,
         row_number() OVER (
             PARTITION BY week_start
-            ORDER BY is_small DESC, dispatch_t, county_code
-        ) AS place_no,
-        count(*) FILTER (is_small) OVER (PARTITION BY week_start) AS small_count,
-        count(*) OVER (PARTITION BY week_start) AS county_count
+            ORDER BY is_small DESC, dispatch_t ASC, county_code ASC
+        ) AS place_no
     FROM place
     WHERE NOT is_city
 ),
@@ -73,12 +71,18 @@ firm_week AS (
 
 -- What may be withheld in a week: the first so many counties, but not all unless all are small.
 choice AS (
-    SELECT DISTINCT
+    SELECT
         week_start,
-        small_count,
         county_count,
         unnest(range(small_count, greatest(small_count + 1, county_count))) AS withheld_count
-    FROM county
+    FROM (
+        SELECT
+            week_start,
+            count(*) FILTER (NOT is_city) AS county_count,
+            count(*) FILTER (NOT is_city AND is_small) AS small_count
+        FROM place
+        GROUP BY week_start
+    ) AS week
 ),
 
 remainder AS (
@@ -111,6 +115,8 @@ chosen AS (
         ON choice.week_start = remainder.week_start AND choice.withheld_count = remainder.withheld_count
     WHERE
         (choice.withheld_count = 0 AND remainder.firm_count IS NULL)
+        -- Without a shown county nothing is subtracted: the city is a figure like any other.
+        OR choice.withheld_count = choice.county_count
         OR (
             remainder.firm_count >= limits.least_firm_count
             AND remainder.largest_firm_share <= limits.largest_firm_share

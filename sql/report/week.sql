@@ -1,5 +1,7 @@
 /*
-description: Weeks a report can be written for, with how far the data of each feed reach.
+description: >-
+  Weeks a report can be written for, with how far the data of each feed reach. Where neither tickets nor quotes came,
+  the one week of the newest filing.
 grain: one row a week_start
 period: week_start
 lookback: unbounded
@@ -9,7 +11,8 @@ columns:
   week_end_on: Sunday of the week
   ticket_through_on: newest ticket up to the end of the week
   quote_through_on: newest price quote up to the end of the week
-  is_complete: whether the data reach the week's Sunday
+  filing_through_on: newest capacity filing up to the end of the week
+  is_complete: whether the data reach the week's Sunday; TRUE for the week of a filing, which has no days to wait for
   is_holiday_week: whether a public holiday falls on Monday to Friday; NULL before the first ticket
   release_count: releases of the week
   quote_count: price quotes of the week
@@ -34,12 +37,31 @@ quote_week AS (
     GROUP BY week_start
 ),
 
-week AS (
+filing_week AS (
+    SELECT
+        date_trunc('week', filed_on)::DATE AS week_start,
+        max(filed_on) AS last_filed_on
+    FROM staging.capacity_filing
+    WHERE filed_on IS NOT NULL
+    GROUP BY ALL
+),
+
+fed_week AS (
     SELECT week_start
     FROM ticket_week
     UNION
     SELECT week_start
     FROM quote_week
+),
+
+week AS (
+    SELECT week_start
+    FROM fed_week
+    UNION
+    SELECT max(week_start) AS week_start
+    FROM filing_week
+    WHERE NOT EXISTS (FROM fed_week)
+    HAVING max(week_start) IS NOT NULL
 ),
 
 data_through AS (
@@ -56,7 +78,12 @@ SELECT
     week.week_start + 6 AS week_end_on,
     max(ticket_week.last_weighed_on) OVER up_to_week AS ticket_through_on,
     max(quote_week.last_quoted_on) OVER up_to_week AS quote_through_on,
-    week.week_start + 6 <= data_through.through_on AS is_complete,
+    (
+        SELECT max(filing_week.last_filed_on)
+        FROM filing_week
+        WHERE filing_week.week_start <= week.week_start
+    ) AS filing_through_on,
+    coalesce(week.week_start + 6 <= data_through.through_on, TRUE) AS is_complete,
     ticket_week.is_holiday_week,
     coalesce(ticket_week.release_count, 0) AS release_count,
     coalesce(quote_week.quote_count, 0) AS quote_count
