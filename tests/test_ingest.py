@@ -92,7 +92,7 @@ def test_encodings_and_line_ends_read_alike(home: Settings, tmp_path: Path, enco
         (
             ticket(7, gross="-45000"),
             "out_of_range",
-            "line 9: gross_kg = '-45000' is outside its range (> 0 and < 300000)",
+            "line 9: gross_kg = '-45000' is outside its range (> 0 and < 300000 kg)",
         ),
         (ticket(7, net="30021"), "arithmetic", "gross - tare differs from net by more than one division (20 kg)"),
         (ticket(7, tare="45000", net="1"), "tare_not_below_gross", "tare must be smaller than gross"),
@@ -114,7 +114,9 @@ def test_a_bad_row_is_put_aside_with_its_line_and_reason(
     assert said in rejects[0][2]
     sheets = list((home.quarantine / FEED).glob("tickets-*.csv"))
     assert len(sheets) == 1
-    assert "原因" in sheets[0].read_text(encoding="utf-8-sig")
+    table = sheets[0].read_text(encoding="utf-8-sig")
+    assert "原因" in table
+    assert "第 9 行：" in table
 
 
 def test_one_division_of_difference_is_arithmetic_enough(home: Settings, tmp_path: Path) -> None:

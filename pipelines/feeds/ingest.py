@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.errors import InputRefusedError, SandwatchError
 from pipelines.feeds import load as loading
 from pipelines.feeds.parse import ParsedFile, contract_of, parse
-from pipelines.feeds.reasons import reject_message
+from pipelines.feeds.reasons import column_label, reject_message
 from pipelines.settings import Settings
 
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")
@@ -123,7 +123,9 @@ def write_quarantine(settings: Settings, file: ParsedFile) -> Path:
                 value=reject["value"],
                 language="zh",
             )
-            cells = [file.path, reject["line"], reject["column_name"], reject["value"], reason, reject["raw_text"]]
+            name = reject["column_name"]
+            label = column_label(contract, name, "zh") if name else ""
+            cells = [file.path, reject["line"], label, reject["value"], reason, reject["raw_text"]]
             writer.writerow([neutral(cell) for cell in cells])
     return path
 

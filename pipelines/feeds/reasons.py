@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.contracts import Contract
+from pipelines.contracts import UNITS, Contract
 
 # reason code: (what is wrong, what to do) in English and in Chinese
 REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
@@ -50,14 +50,21 @@ REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 }
 
 
-def bounds_text(contract: Contract, column: str) -> str:
-    """Return what a column is measured against: its codes or bounds, or an empty text."""
+def bounds_text(contract: Contract, column: str, language: str) -> str:
+    """Return what a column is measured against: its codes, or its bounds with their unit, or an empty text."""
     spec = contract.columns[column]
     if spec.codes:
         return " (" + "; ".join("/".join((code, *words)) for code, words in spec.codes.items()) + ")"
     marks = ((">", spec.above), (">=", spec.at_least), ("<", spec.below))
     bounds = [f"{mark} {bound:g}" for mark, bound in marks if bound is not None]
-    return f" ({' and '.join(bounds)})" if bounds else ""
+    unit = f" {UNITS[spec.type]}" if spec.type in UNITS else ""
+    return f" ({(' and ' if language == 'en' else '，').join(bounds)}{unit})" if bounds else ""
+
+
+def column_label(contract: Contract, column: str, language: str) -> str:
+    """Return a column as its reader knows it: our name in English, the usual header word in Chinese."""
+    aliases = contract.columns[column].aliases
+    return aliases[0] if language == "zh" and aliases else column
 
 
 def reject_message(
@@ -79,7 +86,10 @@ def reject_message(
         what = (rule.text if language == "en" else rule.text_zh) if rule else code
         remedy = "check the row" if language == "en" else "请核对该行"
     if contract is None or column is None:
-        return f"{place}: {detail or what}; {remedy}"
+        return f"{place}: {detail or what}; {remedy}" if language == "en" else f"{place}：{what}；{remedy}"
     shown = "empty" if value is None and language == "en" else "空" if value is None else repr(value)
-    against = bounds_text(contract, column) if code in ("unknown_code", "out_of_range") else ""
-    return f"{place}: {column} = {shown} {what}{against}; {remedy}"
+    against = bounds_text(contract, column, language) if code in ("unknown_code", "out_of_range") else ""
+    label = column_label(contract, column, language)
+    if language == "zh":
+        return f"{place}：{label} = {shown}，{what}{against}；{remedy}"
+    return f"{place}: {label} = {shown} {what}{against}; {remedy}"
