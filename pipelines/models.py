@@ -81,12 +81,16 @@ def write_calendar(con: duckdb.DuckDBPyConnection) -> None:
     """Write reference.calendar for the weeks the tickets span, whole ones: work days and public holidays of China.
 
     The last week runs to its Sunday, so that days that did not come yet are expected and not seen. Only the last
-    `CALENDAR_YEARS` years get days: tickets before them are in no week, which is logged.
+    `CALENDAR_YEARS` years get days, and none more than a year after 99 in 100 tickets: the few tickets dated outside
+    are in no week, which is logged.
 
     Years the calendar package does not know fall back to Monday to Friday, flagged `is_known_year` false.
     """
+    # A date more than a year after 99 in 100 tickets is a mistyped year; left in, it would be the newest week.
     row = con.execute(
-        "SELECT min(weighed_at)::DATE, max(weighed_at)::DATE FROM raw.weighbridge_ticket WHERE outcome = 'accepted'"
+        "WITH ticket AS (SELECT weighed_at::DATE AS day_on FROM raw.weighbridge_ticket WHERE outcome = 'accepted')"
+        " SELECT min(day_on), max(day_on) FROM ticket"
+        " WHERE day_on <= (SELECT quantile_disc(day_on, 0.99) + 366 FROM ticket)"
     ).fetchone()
     con.execute(
         "CREATE OR REPLACE TABLE reference.calendar (day_on DATE, is_workday BOOLEAN, is_public_holiday BOOLEAN,"
@@ -114,20 +118,22 @@ def write_calendar(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _bounded(con: duckdb.DuckDBPyConnection, first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
-    """Cut what lies too far before the last ticket; a ticket of the future is not loaded in the first place."""
+    """Cut what lies too far before the last ticket, and say how many tickets are dated outside the calendar."""
     earliest = last - dt.timedelta(days=round(CALENDAR_YEARS * 365.25))
-    if first >= earliest:
-        return first, last
-    earliest -= dt.timedelta(days=earliest.weekday())
-    early = con.execute(
-        "SELECT count(*) FROM raw.weighbridge_ticket WHERE outcome = 'accepted' AND weighed_at::DATE < ?", [earliest]
+    first = max(first, earliest - dt.timedelta(days=earliest.weekday()))
+    outside = con.execute(
+        "SELECT count(*), min(weighed_at)::DATE, max(weighed_at)::DATE FROM raw.weighbridge_ticket"
+        " WHERE outcome = 'accepted' AND weighed_at::DATE NOT BETWEEN ? AND ?",
+        [first, last],
     ).fetchone()
-    LOG.warning(
-        "%s tickets are dated before %s, the first on %s: more than %s years before the last one (%s), so they are"
-        " in no week. Look for them in staging.weighbridge_ticket and ask the sender for the right dates",
-        early[0] if early else 0, earliest, first, CALENDAR_YEARS, last,
-    )  # fmt: skip
-    return earliest, last
+    if outside and outside[0]:
+        LOG.warning(
+            "%s tickets are dated outside %s to %s (the first %s, the last %s), more than %s years before or a year"
+            " after nearly all others, so they are in no week. Look for them in staging.weighbridge_ticket and ask"
+            " the sender for the right dates",
+            outside[0], first, last, outside[1], outside[2], CALENDAR_YEARS,
+        )  # fmt: skip
+    return first, last
 
 
 def _day(day: dt.date) -> tuple[dt.date, bool, bool, str | None, bool]:
@@ -144,7 +150,7 @@ def _day(day: dt.date) -> tuple[dt.date, bool, bool, str | None, bool]:
 
 def _ask_about_names(con: duckdb.DuckDBPyConnection) -> None:
     """Ask about names nobody knows, once each, and close the questions that a table answers by now."""
-    kinds = ["unknown_site", "unknown_product", "unknown_county"]
+    kinds = ["unknown_site", "unknown_product", "unknown_county", "date_far_off"]
     same = "asked.feed = name.feed AND asked.kind = name.kind AND asked.subject = name.subject"
     con.execute(
         "DELETE FROM meta.question AS asked WHERE list_contains(?, asked.kind)"

@@ -101,7 +101,7 @@ def publish(settings: Settings) -> dict[str, Path]:
             "regulator": _tables(con, REGULATOR_SCHEMAS),
             "public": _tables(con, PUBLIC_SCHEMAS),
         }
-        row = con.execute("SELECT max(weighed_on) FROM staging.weighbridge_ticket").fetchone()
+        row = con.execute("SELECT max(last_weighed_at)::DATE FROM mart.site_week").fetchone()
         return editions.publish(con, settings, tables, data_through=row[0] if row else None)
 
 

@@ -12,6 +12,7 @@ from pipelines import models, warehouse
 from pipelines.feeds import ingest
 from pipelines.rules import judging
 from pipelines.settings import Settings
+from pipelines.trust.checks import mart_checks
 
 REGISTER = "站点,别名,企业名称,县区代码,主体类型,年运量,年运量年份,专用线状态"
 
@@ -76,6 +77,38 @@ def test_an_alias_two_sites_claim_is_nobodys_and_counts_once(home: Settings, tmp
     found = outcome(home)
     assert found["by_site"] == {"甲站": 10, "老站": 10}
     assert found["city_t"] == (20,)
+
+
+def test_one_ticket_dated_decades_away_moves_no_calendar_and_stops_nothing(home: Settings, tmp_path: Path) -> None:
+    """Alone in its file, nothing there tells that its year is wrong; the tickets loaded before do."""
+    send(home, tmp_path, "weighbridge_ticket", "t.csv", *tickets(*["甲站"] * 200))
+    for name, year in (("future.csv", 2062), ("past.csv", 1991)):
+        row = f"{year},甲站,销售,10000,{year}-05-25 08:00:00"
+        send(home, tmp_path, "weighbridge_ticket", name, "磅单号,站点,类型,净重,毛重时间", row)
+    assert outcome(home)["city_t"] == (2000,)
+    with warehouse.writer(home) as con:
+        assert con.execute(
+            "SELECT min(day_on)::VARCHAR, max(day_on)::VARCHAR FROM reference.calendar"
+        ).fetchone() == (
+            "2006-05-29",
+            "2026-05-31",
+        )
+        assert [check.name for check in mart_checks() if con.execute(check.sql).fetchall()] == []
+
+
+def test_one_quote_dated_decades_ahead_is_asked_about_and_ages_nothing(home: Settings, tmp_path: Path) -> None:
+    header = "报价日期,市场,县区代码,产品,单位,价格类型,含税,价格"
+    quotes = [f"2026-05-{1 + n % 28:02d},{n}号,411725,机制砂,元/吨,出厂,是,{95 + n % 3}" for n in range(200)]
+    send(home, tmp_path, "price_quote", "q.csv", header, *quotes)
+    send(home, tmp_path, "price_quote", "f.csv", header, "2062-05-01,9号,411725,机制砂,元/吨,出厂,是,95")
+    outcome(home)
+    with warehouse.writer(home) as con:
+        assert con.execute("SELECT count(*), max(quoted_on)::VARCHAR FROM staging.price_quote").fetchone() == (
+            200,
+            "2026-05-28",
+        )
+        asked = con.execute("SELECT subject, row_count FROM meta.question WHERE kind = 'date_far_off'").fetchall()
+    assert asked == [("2062-05-01", 1)]
 
 
 def test_a_site_of_the_city_itself_counts_once(home: Settings, tmp_path: Path) -> None:

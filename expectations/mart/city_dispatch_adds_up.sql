@@ -12,11 +12,13 @@ columns:
 */
 WITH released AS (
     SELECT
-        week_start,
-        SUM(net_t) AS released_t
-    FROM mart.release
-    WHERE NOT is_reweighed
-    GROUP BY week_start
+        weighing.week_start,
+        SUM(weighing.net_t) AS released_t
+    FROM mart.release AS weighing
+    -- A ticket dated decades away is in no week of the calendar; one bad row must not stop the city.
+    SEMI JOIN reference.calendar AS calendar ON weighing.week_start = calendar.day_on
+    WHERE NOT weighing.is_reweighed
+    GROUP BY weighing.week_start
 ),
 
 city AS (

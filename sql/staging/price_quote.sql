@@ -1,5 +1,7 @@
 /*
-description: Price quotes in force, with product and area resolved; an area outside the region table is an area of its own.
+description: >-
+  Price quotes in force, with product and area resolved; an area outside the region table is an area of its own. A quote
+  dated more than a year after 99 in 100 others is a mistyped year: it is left out, and asked about.
 grain: one row a quote_id
 period: week_start
 lookback: 0
@@ -25,6 +27,12 @@ columns:
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
 */
+WITH plausible AS (
+    SELECT quantile_disc(quoted_on, 0.99) + 366 AS latest_on
+    FROM raw.price_quote
+    WHERE outcome = 'accepted'
+)
+
 SELECT
     left(quote.snapshot_sha256, 12) || '-' || quote.line AS quote_id,
     quote.quoted_on,
@@ -47,8 +55,9 @@ SELECT
     quote.snapshot_sha256,
     quote.line
 FROM raw.price_quote AS quote
+CROSS JOIN plausible
 LEFT JOIN reference.region AS region ON quote.county_code = region.county_code
 LEFT JOIN staging.product_alias AS product_name ON quote.product = product_name.alias
 LEFT JOIN reference.product AS product ON product_name.product_id = product.product_id
-WHERE quote.outcome = 'accepted'
+WHERE quote.outcome = 'accepted' AND quote.quoted_on <= plausible.latest_on
 ORDER BY quote.quoted_on, quote.snapshot_sha256, quote.line

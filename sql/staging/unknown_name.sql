@@ -1,12 +1,12 @@
 /*
-description: Names on tickets, quotes and filings that no table knows; each becomes one question.
+description: Names on tickets, quotes and filings that no table knows, and dates of quotes that cannot be; each becomes one question.
 grain: one row a (feed, kind, subject)
 period: none
 columns:
   feed: feed the name came with
   source: source profiles, separated by a comma
-  kind: unknown_site, unknown_product or unknown_county
-  subject: the name
+  kind: unknown_site, unknown_product, unknown_county or date_far_off
+  subject: the name, or the date
   row_count: rows that bear it
   snapshot_sha256: a file it came with
 */
@@ -52,4 +52,17 @@ SELECT
     min(snapshot_sha256) AS snapshot_sha256
 FROM staging.capacity_filing
 WHERE county_name IS NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'price_quote' AS feed,
+    string_agg(DISTINCT quote.feed_source, ', ' ORDER BY quote.feed_source) AS source,
+    'date_far_off' AS kind,
+    quote.quoted_on::VARCHAR AS subject,
+    count(*) AS row_count,
+    min(quote.snapshot_sha256) AS snapshot_sha256
+FROM raw.price_quote AS quote
+ANTI JOIN staging.price_quote AS used
+    ON quote.snapshot_sha256 = used.snapshot_sha256 AND quote.line = used.line
+WHERE quote.outcome = 'accepted'
 GROUP BY ALL
