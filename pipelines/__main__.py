@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
 from pipelines.settings import Settings
+from pipelines.verbs.console import Json, Strict, Week, say, show
 
 app = typer.Typer(
     name="sandwatch",
@@ -21,9 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Week = Annotated[str | None, typer.Option("--week", help="ISO week such as 2026-W47; default the last complete one.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when a rule of law is breached.")]
 
 
 class Edition(StrEnum):
@@ -39,16 +36,6 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
-
-
-def say(text: str) -> None:
-    """Print a line for people: on stderr, so that stdout holds results only."""
-    typer.echo(text, err=True)
-
-
-def show(value: Any) -> None:
-    """Print a result as one JSON object."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
 
 
 @app.command()

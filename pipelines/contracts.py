@@ -76,12 +76,18 @@ class RowRule:
 
 @dataclass(frozen=True)
 class Source:
-    """A named layout of a feed: how one vendor writes the same facts."""
+    """A named layout of a feed: how one vendor writes the same facts.
+
+    `sheets` names the sheets of a workbook that are read (default: every one that has the columns). A row that
+    lacks a column of `pending_until` waits for a later export that completes it (two-pass weighing).
+    """
 
     name: str
     text: str = ""
     encoding: str | None = None
     delimiter: str | None = None
+    sheets: tuple[str, ...] = ()
+    pending_until: tuple[str, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -140,6 +140,7 @@ def raw_columns(contract: contracts.Contract) -> dict[str, tuple[str, str]]:
     columns["snapshot_sha256"] = ("VARCHAR", "SHA-256 of the file as it came.")
     columns["line"] = ("BIGINT", "Physical line of the file.")
     columns["load_no"] = ("INTEGER", "Running number of the load that brought the row.")
+    columns["ended_load_no"] = ("INTEGER", "Load that brought the version after this one; NULL for the newest.")
     columns["outcome"] = ("VARCHAR", "accepted, superseded, voided or pending.")
     return columns
 

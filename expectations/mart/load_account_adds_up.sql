@@ -1,8 +1,8 @@
 /*
 description: >-
-  The six outcomes of every loaded file add up to its rows, and header, blank lines, newlines inside quotes and
-  rows add up to its physical lines.
-text_zh: 每个文件的六种去向之和等于行数，表头、空行、引号内换行与行数之和等于物理行数
+  The six outcomes of every loaded file add up to its rows, and header, title lines, totals, blank lines, newlines
+  inside quotes and rows add up to its physical lines.
+text_zh: 每个文件的六种去向之和等于行数，表头、标题行、合计行、空行、引号内换行与行数之和等于物理行数
 severity: critical
 table: meta.load_account
 action: load the snapshot into a new warehouse and compare the accounts; the reader or the load lost or invented rows
@@ -27,7 +27,7 @@ WITH explained AS (
         + voided_count
         + pending_count
         + quarantined_count AS outcome_count,
-        header_lines + blank_lines + quoted_newlines + row_count AS line_count
+        header_lines + title_lines + total_lines + blank_lines + quoted_newlines + row_count AS line_count
     FROM meta.load_account
 )
 

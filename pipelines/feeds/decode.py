@@ -20,6 +20,7 @@ from typing import TextIO
 
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError
+from pipelines.feeds.headers import header_map, missing_columns
 
 SNIFF_BYTES = 1 << 20
 ENCODINGS = ("utf-8", "gb18030", "big5")
@@ -51,34 +52,11 @@ class Table:
     delimiter: str
     rows: Iterator[tuple[int, list[str]] | BadLine]
     header_lines: int = 1
+    title_lines: int = 0
+    total_lines: int = 0
     physical_lines: int = 0
     blank_lines: int = 0
     quoted_newlines: int = 0
-
-
-def clean_header(text: str) -> str:
-    """Return a header word as aliases spell it: no blanks around or inside, half-width brackets."""
-    return re.sub(r"\s+", "", text).replace("（", "(").replace("）", ")").strip('"')
-
-
-def header_map(contract: Contract, source: Source, headers: tuple[str, ...]) -> dict[str, int]:
-    """Return the position of each contract column found among the headers; the profile's own words win."""
-    position = {clean_header(header): index for index, header in reversed(list(enumerate(headers)))}
-    found: dict[str, int] = {}
-    for name, column in contract.columns.items():
-        for word in (*source.aliases.get(name, ()), name, *column.aliases):
-            if clean_header(word) in position:
-                found[name] = position[clean_header(word)]
-                break
-    return found
-
-
-def missing_columns(contract: Contract, source: Source, found: dict[str, int]) -> list[str]:
-    """Return the required columns (or groups of which one is needed) that the headers do not give."""
-    given = found.keys() | source.defaults.keys()
-    missing = [name for name, column in contract.columns.items() if column.required and name not in given]
-    missing += [" or ".join(group) for group in contract.required_any if not given & set(group)]
-    return missing
 
 
 def read_table(path: Path, contract: Contract, source: Source) -> Table:

@@ -70,11 +70,11 @@ def _load_fresh(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_outcome_select(contract)}")
     con.execute(
-        f"UPDATE {raw} SET outcome = 'superseded' WHERE rowid IN"
-        " (SELECT raw_row FROM judged WHERE raw_row IS NOT NULL AND outcome = 'superseded')"
+        f"UPDATE {raw} SET outcome = 'superseded', ended_load_no = judged.ended_load_no FROM judged"
+        f" WHERE {raw}.rowid = judged.raw_row AND judged.outcome = 'superseded'"
     )
     con.execute(
-        f"INSERT INTO {raw} BY NAME SELECT incoming.*, judged.outcome FROM incoming"
+        f"INSERT INTO {raw} BY NAME SELECT incoming.*, judged.outcome, judged.ended_load_no FROM incoming"
         " JOIN judged USING (load_no, line) WHERE judged.raw_row IS NULL AND judged.outcome <> 'duplicate'"
         " ORDER BY incoming.load_no, incoming.line"
     )
@@ -143,17 +143,21 @@ def _outcome_select(contract: Contract) -> str:
         newest AS (
             SELECT *, (load_no, line) < max((load_no, line)) OVER (
                 PARTITION BY key_hash, identity_hash, cluster_no
-            ) AS has_newer FROM copied WHERE NOT is_copy
+            ) AS has_newer,
+            lead(load_no) OVER (
+                PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line
+            ) AS next_load_no FROM copied WHERE NOT is_copy
         )
         SELECT load_no, line, raw_row, key_hash, has_key,
             CASE
                 WHEN has_key AND has_newer THEN 'superseded'
                 WHEN is_void THEN 'voided'
                 ELSE 'accepted'
-            END AS outcome
+            END AS outcome,
+            CASE WHEN has_key THEN next_load_no END AS ended_load_no
         FROM newest
         UNION ALL
-        SELECT load_no, line, raw_row, key_hash, has_key, 'duplicate' FROM copied WHERE is_copy
+        SELECT load_no, line, raw_row, key_hash, has_key, 'duplicate', NULL FROM copied WHERE is_copy
     """
 
 
@@ -164,13 +168,15 @@ def _write_accounts(
     for file in files:
         con.execute(
             "INSERT INTO meta.load_account BY NAME SELECT ? AS snapshot_sha256, ? AS feed, ? AS source,"
-            " ? AS file_name, ? AS load_no, ? AS encoding, ? AS physical_lines, ? AS header_lines,"
-            " ? AS blank_lines, ? AS quoted_newlines, ? AS row_count, 0 AS accepted_count,"
+            " ? AS file_name, ? AS load_no, ? AS encoding, ? AS delimiter, ? AS physical_lines,"
+            " ? AS header_lines, ? AS title_lines, ? AS total_lines, ? AS blank_lines, ? AS quoted_newlines,"
+            " ? AS row_count, 0 AS accepted_count,"
             " (SELECT count(*) FROM judged WHERE load_no = ? AND outcome = 'duplicate') AS duplicate_count,"
             " 0 AS superseded_count, 0 AS voided_count, 0 AS pending_count, ? AS quarantined_count,"
             " now() AS loaded_at",
             [file.sha256, contract.feed, file.source, file.path, numbers[file.sha256], file.encoding,
-             file.physical_lines, file.header_lines, file.blank_lines, file.quoted_newlines, file.rows,
+             file.delimiter, file.physical_lines, file.header_lines, file.title_lines, file.total_lines,
+             file.blank_lines, file.quoted_newlines, file.rows,
              numbers[file.sha256], file.quarantined],
         )  # fmt: skip
         if file.rejects:

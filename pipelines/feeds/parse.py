@@ -16,7 +16,7 @@ from typing import Any
 from pipelines import contracts
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError, WrongCallError
-from pipelines.feeds import decode, snapshot
+from pipelines.feeds import decode, headers, snapshot
 from pipelines.feeds.cells import far_off_update, reject_rules, typed_select
 from pipelines.feeds.reasons import reject_message
 from pipelines.literal import quoted
@@ -40,9 +40,12 @@ class ParsedFile:
     path: str
     sha256: str
     encoding: str
+    delimiter: str
     good_parquet: str
     physical_lines: int
     header_lines: int
+    title_lines: int
+    total_lines: int
     blank_lines: int
     quoted_newlines: int
     rows: int
@@ -102,7 +105,7 @@ def _type_rows(
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{kept.sha256[:16]}-{profile.name}"
     text_path, good_path = folder / f".{stem}.text", folder / f"{stem}.parquet"
-    found = decode.header_map(contract, profile, table.headers)
+    found = headers.header_map(contract, profile, table.headers)
     bad = _write_text(text_path, table, list(found.values()))
     try:
         with duckdb.connect() as con:
@@ -138,9 +141,12 @@ def _type_rows(
         path=kept.file_name,
         sha256=kept.sha256,
         encoding=table.encoding,
+        delimiter=table.delimiter,
         good_parquet=str(good_path),
         physical_lines=table.physical_lines,
         header_lines=table.header_lines,
+        title_lines=table.title_lines,
+        total_lines=table.total_lines,
         blank_lines=table.blank_lines,
         quoted_newlines=table.quoted_newlines,
         rows=typed_count + len(bad),
@@ -221,16 +227,16 @@ def _typed_rejects(con: Any, contract: Contract, found: dict[str, int]) -> Itera
 
 
 def _questions(
-    con: Any, contract: Contract, profile: Source, headers: tuple[str, ...], found: dict[str, int]
+    con: Any, contract: Contract, profile: Source, header_words: tuple[str, ...], found: dict[str, int]
 ) -> list[dict[str, Any]]:
     used = set(found.values())
-    ignored = {decode.clean_header(word) for word in (*contract.ignored, *profile.ignored)}
+    ignored = {headers.clean_header(word) for word in (*contract.ignored, *profile.ignored)}
     asked: list[dict[str, Any]] = [
         {"kind": "unknown_column", "subject": header, "row_count": None}
-        for index, header in enumerate(headers)
+        for index, header in enumerate(header_words)
         if index not in used
         and header.strip()
-        and decode.clean_header(header) not in ignored
+        and headers.clean_header(header) not in ignored
         and not _is_alias_already_used(contract, profile, header, found)
     ]
     for column in contract.columns.values():
@@ -246,9 +252,9 @@ def _questions(
 
 def _is_alias_already_used(contract: Contract, profile: Source, header: str, found: dict[str, int]) -> bool:
     """A second header for a column that another header already gave (磅单号 beside 流水号) is no riddle."""
-    word = decode.clean_header(header)
+    word = headers.clean_header(header)
     return any(
-        word in map(decode.clean_header, (name, *column.aliases, *profile.aliases.get(name, ())))
+        word in map(headers.clean_header, (name, *column.aliases, *profile.aliases.get(name, ())))
         for name, column in contract.columns.items()
         if name in found
     )

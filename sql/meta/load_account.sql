@@ -8,8 +8,11 @@ columns:
   file_name: name the file came under
   load_no: running number of the load, later is higher
   encoding: encoding (or xlsx) the file was read with
+  delimiter: what stands between two cells; empty for a workbook
   physical_lines: lines of the file, after CRLF and CR became LF
   header_lines: lines of the header
+  title_lines: lines above the header
+  total_lines: lines below the rows that only sum them (合计), checked and left out
   blank_lines: lines without any cell
   quoted_newlines: line ends inside quoted cells
   row_count: rows below the header
@@ -30,8 +33,11 @@ CREATE TABLE IF NOT EXISTS meta.load_account (
     file_name VARCHAR NOT NULL,
     load_no INTEGER NOT NULL,
     encoding VARCHAR NOT NULL,
+    delimiter VARCHAR NOT NULL,
     physical_lines BIGINT NOT NULL,
     header_lines BIGINT NOT NULL,
+    title_lines BIGINT NOT NULL,
+    total_lines BIGINT NOT NULL,
     blank_lines BIGINT NOT NULL,
     quoted_newlines BIGINT NOT NULL,
     row_count BIGINT NOT NULL,

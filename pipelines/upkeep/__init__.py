@@ -1,0 +1,1 @@
+"""Keeping the machine whole: backup, restore, rebuilding from snapshots, migration, doctor."""

@@ -1,0 +1,1 @@
+"""What a person types: one module a topic, each adding its verbs to the command line."""
