@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
 from pipelines.settings import Settings
+from pipelines.verbs import chasing, ingesting, naming, profiling, tracing, upkeep
 from pipelines.verbs.console import Json, Strict, Week, say, show
 
 app = typer.Typer(
@@ -61,45 +62,6 @@ def simulate(
 
     summary = simulation.write_city(out / "inbox", out / "truth", seed=seed, scale=scale, weeks=weeks)
     say(f"{summary.tickets} tickets in {len(summary.files)} files: {out / 'inbox'}; the truth: {out / 'truth'}")
-
-
-@app.command()
-def ingest(
-    feed: Annotated[str, typer.Argument(help="Feed, a contract in expectations/raw.")],
-    files: Annotated[list[Path] | None, typer.Argument(help="Files; default all of the feed's inbox.")] = None,
-    source: Annotated[str | None, typer.Option(help="Source profile of the files.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Load files of a feed; every row ends in exactly one outcome, twice changes nothing."""
-    from pipelines.feeds import ingest as ingesting
-
-    current = settings_module.load()
-    result = ingesting.ingest(current, feed, files or ingesting.inbox_files(current, feed), source)
-    if as_json:
-        show(result.to_json())
-    else:
-        report_ingest(result)
-    for refusal in result.refused:
-        say(f"refused: {refusal['message']}")
-    if result.refused:
-        raise typer.Exit(1)
-
-
-def report_ingest(result: Any) -> None:
-    """Print a feed's account for people, with reasons and questions."""
-    counts = result.to_json()
-    say(
-        f"{result.feed}: {counts['rows']} rows in {len(result.files)} files = {counts['accepted']} accepted"
-        f" + {counts['duplicate']} duplicate + {counts['superseded']} superseded + {counts['voided']} voided"
-        f" + {counts['pending']} pending + {counts['quarantined']} quarantined"
-    )
-    for file in result.files:
-        if file["reasons"] and not file["already_loaded"]:
-            say(f"  {file['path']}: put aside {file['reasons']} (see quarantine/{result.feed}/)")
-        for question in file["questions"]:
-            say(f"  {file['path']}: question: {question['kind']} {question['subject']!r}")
-        for note in file["notes"]:
-            say(f"  {file['path']}: {note}")
 
 
 @app.command()
@@ -194,6 +156,10 @@ def sql(
     typer.echo(result.text)
     if result.truncated and output is not Format.table:
         say(result.note)
+
+
+for topic in (ingesting, profiling, naming, tracing, chasing, upkeep):
+    topic.register(app)
 
 
 def main() -> None:

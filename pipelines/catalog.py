@@ -6,7 +6,7 @@ Nothing here knows a table by name: a table exists because `sql/<schema>/<table>
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,17 @@ import yaml
 from pipelines.errors import MachineError
 from pipelines.settings import ROOT
 
+# The same safe loader in C, where there is one: a hundred headers are read at every start.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class Model:
-    """One SQL file: the table it makes, what its header says, and the tables it reads."""
+    """One SQL file: the table it makes, what its header says, and the tables it reads.
+
+    A row of week w depends on its inputs in the weeks from w - `lookback` to w + `lookahead`; `unbounded` is all.
+    `spans` names a table that code derives from this one before anything reads it.
+    """
 
     name: str
     path: Path
@@ -30,6 +37,15 @@ class Model:
     reads: frozenset[str]
     period: str | None = None
     lookback: int | str = 0
+    lookahead: int = 0
+    spans: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The file, for messages."""
+        if self.path.is_relative_to(ROOT):
+            return str(self.path.relative_to(ROOT))
+        return f"sql/{self.name.replace('.', '/')}.sql"
 
 
 def header_of(sql: str, where: str) -> dict[str, Any]:
@@ -41,7 +57,7 @@ def header_of(sql: str, where: str) -> dict[str, Any]:
     if not sql.startswith("/*") or "*/" not in sql:
         raise MachineError(f"{where}: a SQL file opens with /* a YAML header */")
     try:
-        header = yaml.safe_load(sql[2 : sql.index("*/")])
+        header = yaml.load(sql[2 : sql.index("*/")], Loader=LOADER)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise MachineError(f"{where}: the header is not YAML: {error}") from error
     if not isinstance(header, dict):
@@ -77,6 +93,8 @@ def read_model(path: Path, schema: str) -> Model:
         reads=tables_read(sql),
         period=None if period in (None, "none") else str(period),
         lookback=header.get("lookback", 0),
+        lookahead=header.get("lookahead", 0),
+        spans=header.get("spans"),
     )
 
 
@@ -129,12 +147,23 @@ def models(folder: Path = ROOT / "sql") -> dict[str, Model]:
     return {model.name: model for model in in_order(found)}
 
 
+@cache
+def judged(folder: Path = ROOT / "sql" / "policy") -> dict[str, Model]:
+    """Return what each rule measures, by the table that judging makes of it (`policy.<rule>`)."""
+    found = {f"policy.{path.parent.name}": path for path in sorted(folder.glob("*/measure.sql"))}
+    return {name: replace(read_model(path, f"policy/{path.parent.name}"), name=name) for name, path in found.items()}
+
+
 def in_order(found: list[Model]) -> list[Model]:
     """Sort models by their FROM clauses; names break ties, so the order is always the same."""
     from graphlib import CycleError, TopologicalSorter
 
     by_name = {model.name: model for model in found}
-    graph = {name: sorted(model.reads & by_name.keys()) for name, model in sorted(by_name.items())}
+    spans = {model.spans: model.name for model in found if model.spans}
+    graph = {
+        name: sorted({spans.get(table, table) for table in model.reads} & by_name.keys())
+        for name, model in sorted(by_name.items())
+    }
     try:
         return [by_name[name] for name in TopologicalSorter(graph).static_order()]
     except CycleError as error:

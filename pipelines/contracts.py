@@ -5,11 +5,13 @@ A feed exists because `expectations/raw/<feed>.yaml` exists; nothing here knows 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -31,16 +33,30 @@ SQL_TYPES = {
     "flag": "BOOLEAN",
 }
 UNITS = {"mass_kg": "kg", "mass_t": "t"}
+KG_PER_UNIT = {"kg": 1.0, "t": 1000.0, "lb": 0.45359237, "万吨": 10_000_000.0}
+# How cells and header words spell a unit. A bare "ton" is not here: it may be short, long or metric.
+UNIT_WORDS = {
+    "kg": ("kg", "kgs", "公斤", "千克"),
+    "t": ("t", "吨", "噸", "公吨", "公噸", "tonne", "tonnes"),
+    "lb": ("lb", "lbs", "磅", "pound", "pounds"),
+    "万吨": ("万吨", "萬噸"),
+}
+NUMBER_PERIODS = ("ever", "year", "day")
+CALENDARS = ("gregorian", "roc")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a feed: its type and unit, what it means, its header words and its own bounds."""
+    """One column of a feed: its type and unit, what it means, its header words and its own bounds.
+
+    `hints` are parts of header words; they never load a file, they only help to draft a source profile.
+    """
 
     name: str
     type: str
     text: str
     aliases: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     required: bool = False
     not_null: bool = False
     codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -79,7 +95,9 @@ class Source:
     """A named layout of a feed: how one vendor writes the same facts.
 
     `sheets` names the sheets of a workbook that are read (default: every one that has the columns). A row that
-    lacks a column of `pending_until` waits for a later export that completes it (two-pass weighing).
+    lacks a column of `pending_until` waits for a later export that completes it (two-pass weighing). Years of the
+    Republic (`115/1/5`, `11505`) are read only under `calendar: roc`. Columns of `ranges` may hold `450-480`: the
+    value is the middle, the ends go to `<column>_low` and `<column>_high`.
     """
 
     name: str
@@ -93,6 +111,8 @@ class Source:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
+    calendar: str = "gregorian"
     time_zone: str = "Asia/Shanghai"
     number_period: str = "ever"
     max_reject_share: float | None = None
@@ -129,6 +149,11 @@ class Contract:
         """Whether ticket numbers of this feed may restart, so that the key needs the period."""
         return bool(self.identity)
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether somebody is to send this feed; answers to questions come when somebody answers."""
+        return self.cadence != "on_demand"
+
     def source(self, name: str) -> Source | None:
         """The profile of that name, or None."""
         return self.sources.get(name)
@@ -151,11 +176,60 @@ def _freeze(value: Any) -> Any:
     return value
 
 
+def _check_source(where: str, source: Source, columns: Mapping[str, Column]) -> None:
+    """Refuse a profile that names a column, unit, period, calendar, zone or encoding that does not exist."""
+    named = {
+        setting: sorted(set(getattr(source, setting)) - columns.keys())
+        for setting in ("aliases", "units", "values", "defaults", "pending_until", "ranges")
+    }
+    for setting, unknown in named.items():
+        if unknown:
+            raise MachineError(f"{where}: {setting} names column {unknown}; columns are {', '.join(columns)}")
+    for name, unit in source.units.items():
+        if columns[name].type not in UNITS:
+            raise MachineError(f"{where}: units names column {name!r}, which is no mass ({columns[name].type})")
+        if unit not in KG_PER_UNIT:
+            raise MachineError(f"{where}: unit {unit!r} of {name} is unknown; units are {', '.join(KG_PER_UNIT)}")
+    for name in source.ranges:
+        lacking = [end for end in (f"{name}_low", f"{name}_high") if end not in columns]
+        if columns[name].type != "number" or lacking:
+            raise MachineError(f"{where}: ranges needs {name} to be a number with columns {name}_low and {name}_high")
+    for setting, choices in (("number_period", NUMBER_PERIODS), ("calendar", CALENDARS)):
+        if getattr(source, setting) not in choices:
+            raise MachineError(f"{where}: {setting} is {getattr(source, setting)!r}; it may be {', '.join(choices)}")
+    try:
+        ZoneInfo(source.time_zone)
+        codecs.lookup(source.encoding or "utf-8")
+    except (ZoneInfoNotFoundError, ValueError, LookupError) as error:
+        raise MachineError(f"{where}: {error}") from error
+
+
+def read_source(where: str, name: str, spec: Mapping[str, Any], columns: Mapping[str, Column]) -> Source:
+    """Return the source profile that plain YAML values describe.
+
+    Raises:
+        MachineError: a setting is unknown, or it names a column, unit, period, calendar, zone or encoding that does
+            not exist.
+    """
+    source = _strict(
+        Source,
+        where,
+        {
+            **{key: _freeze(value) for key, value in spec.items() if key != "aliases"},
+            "aliases": {key: tuple(map(str, words)) for key, words in spec.get("aliases", {}).items()},
+            "name": name,
+        },
+    )
+    _check_source(where, source, columns)
+    return source
+
+
 def read_contract(path: Path) -> Contract:
     """Return the contract in a YAML file.
 
     Raises:
-        MachineError: a setting is unknown, a type does not exist, or a rule names no column.
+        MachineError: a setting is unknown, a type does not exist, or a rule or source profile names a column or unit
+            that does not exist.
     """
     where = path.name
     raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -182,15 +256,7 @@ def read_contract(path: Path) -> Contract:
         if rule.column not in columns:
             raise MachineError(f"{where}: row rule {rule.code} names column {rule.column!r}, which does not exist")
     sources = {
-        name: _strict(
-            Source,
-            f"{where} source {name}",
-            {
-                **{key: _freeze(value) for key, value in (spec or {}).items() if key != "aliases"},
-                "aliases": {key: tuple(words) for key, words in (spec or {}).get("aliases", {}).items()},
-                "name": name,
-            },
-        )
+        name: read_source(f"{where} source {name}", name, spec or {}, columns)
         for name, spec in raw.pop("sources").items()
     }
     return _strict(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import contracts, warehouse
+from pipelines.building import state, tables
 from pipelines.errors import CheckFailedError, WrongCallError
 from pipelines.settings import Settings
 
@@ -38,12 +38,17 @@ def ingest_inbox(settings: Settings, say: Callable[[str], None] = lambda _: None
     return results
 
 
-def build(settings: Settings) -> list[str]:
-    """Build staging and the marts that need no verdict; return their names."""
+def build(settings: Settings, *, whole: bool = False) -> list[str]:
+    """Build staging and the marts that need no verdict, as far as loads changed them; return those built.
+
+    Args:
+        settings: whose warehouse.
+        whole: build every table whole, and judge and publish all of them next time.
+    """
     from pipelines import models
 
     with warehouse.writer(settings) as con:
-        return models.build(con)
+        return models.build(con, whole=whole)
 
 
 def check(settings: Settings) -> CheckSummary:
@@ -57,7 +62,9 @@ def check(settings: Settings) -> CheckSummary:
     from pipelines.trust import checks
 
     with warehouse.writer(settings) as con:
+        number = state.begin(con, "check")
         summary = checks.run(con, settings)
+        state.finish(con, "check", number)
     try:
         checks.require(summary)
     except CheckFailedError as error:
@@ -77,10 +84,11 @@ def judge(settings: Settings) -> list[str]:
     from pipelines.rules import judging, prices
 
     with warehouse.writer(settings) as con:
-        if "build" not in _finished(con):
+        if "build" not in state.steps(con):
             raise WrongCallError("there is nothing to judge: no build ended here yet; run build first")
         judging.judge(con)
-        prices.judge(con)
+        with tables.transaction(con):
+            prices.judge(con)
         return models.build(con, after_judging=True)
 
 
@@ -97,12 +105,12 @@ def publish(settings: Settings) -> dict[str, Path]:
     with warehouse.writer(settings) as con:
         _require_built(con)
         _require_checked(con)
-        tables = {
+        names = {
             "regulator": _tables(con, REGULATOR_SCHEMAS),
             "public": _tables(con, PUBLIC_SCHEMAS),
         }
         row = con.execute("SELECT max(last_weighed_at)::DATE FROM mart.site_week").fetchone()
-        return editions.publish(con, settings, tables, data_through=row[0] if row else None)
+        return editions.publish(con, settings, names, data_through=row[0] if row else None)
 
 
 def alert(settings: Settings) -> Summary:
@@ -158,32 +166,34 @@ def _tables(con: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[st
         " current_database() AND list_contains(?, schema_name) ORDER BY 1",
         [list(schemas)],
     ).fetchall()
-    return [name for (name,) in rows]
-
-
-def _finished(con: duckdb.DuckDBPyConnection) -> dict[str, dt.datetime]:
-    return dict(con.execute("SELECT step, finished_at FROM meta.step").fetchall())
+    return [name for (name,) in rows if name not in state.OWN_TABLES]
 
 
 def _require_built(con: duckdb.DuckDBPyConnection) -> None:
     """Refuse to publish marts that are older than the accounts that would stand beside them."""
-    finished = _finished(con)
-    if missing := [step for step in ("build", "judge") if step not in finished]:
+    steps = state.steps(con)
+    if missing := [step for step in ("build", "judge") if step not in steps]:
         raise WrongCallError(
             f"there is nothing to publish: {' and '.join(missing)} never ended here; run build, check and judge first"
         )
-    built_at, judged_at = finished["build"], finished["judge"]
-    row = con.execute("SELECT max(loaded_at) FROM meta.load_account").fetchone()
-    loaded_at = row[0] if row else None
+    built, judged = steps["build"], steps["judge"]
     advice = "the last good editions stay published; run build, check, judge, then publish"
-    for step, ended_at in (("build", built_at), ("judge", judged_at)):
-        if loaded_at and ended_at < loaded_at:
+    loaded, files = state.last_load(con), state.files_now()
+    for name, step in (("build", built), ("judge", judged)):
+        if step.load_no < loaded:
             raise CheckFailedError(
-                f"{step} ran at {ended_at:{TIME}}, before the last load of rows at {loaded_at:{TIME}}: {advice}"
+                f"{name} ran at {step.finished_at:{TIME}}, before the last load of rows: it has seen load"
+                f" {step.load_no} of {loaded}; {advice}"
             )
-    if judged_at < built_at:
+        if step.fingerprint != files:
+            raise CheckFailedError(
+                f"{name} ran at {step.finished_at:{TIME}} with other contracts or files of sql than there"
+                f" are now: {advice}"
+            )
+    if judged.step_no < built.step_no:
         raise CheckFailedError(
-            f"judge ran at {judged_at:{TIME}}, before the last build ran at {built_at:{TIME}}: {advice}"
+            f"judge ran at {judged.finished_at:{TIME}}, before the last build ran at {built.finished_at:{TIME}}:"
+            f" {advice}"
         )
 
 
@@ -198,14 +208,9 @@ def _require_checked(con: duckdb.DuckDBPyConnection) -> None:
             f"{len(failed)} critical checks failed ({shown}); the last good editions stay published."
             " Mend the feed, load it again, then run check and publish"
         )
-    row = con.execute(
-        "SELECT (SELECT max(loaded_at) FROM meta.load_account), (SELECT max(checked_at) FROM meta.check_result)"
-    ).fetchone()
-    loaded_at, checked_at = row if row else (None, None)
-    if loaded_at and (checked_at is None or checked_at < loaded_at):
-        raise CheckFailedError(
-            f"rows were loaded at {loaded_at:{TIME}} and not checked since; run check, then publish"
-        )
+    loaded, checked = state.last_load(con), state.steps(con).get("check")
+    if loaded and (checked is None or checked.load_no < loaded):
+        raise CheckFailedError(f"load {loaded} brought rows that were not checked since; run check, then publish")
 
 
 def verdict_counts(settings: Settings) -> list[tuple[str, str, str, int]]:

@@ -174,16 +174,16 @@ def test_a_sheet_with_a_cell_far_out_is_refused(home: Settings, tmp_path: Path) 
 def test_a_reader_that_breaks_holds_up_no_other_file(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.feeds import decode
+    from pipelines.feeds import containers
 
-    reading = decode.read_table
+    looking = containers.look
 
-    def breaking(path: Path, *rest: Any) -> Any:
+    def breaking(path: Path) -> Any:
         if path.stat().st_size > 10_000:
             raise RuntimeError("a fault of ours")
-        return reading(path, *rest)
+        return looking(path)
 
-    monkeypatch.setattr(decode, "read_table", breaking)
+    monkeypatch.setattr(containers, "look", breaking)
     files = [write(tmp_path, lines(), "b.csv"), write(tmp_path, lines(20), "a.csv")]
     result = ingest.ingest(home, FEED, files)
     assert result.total("accepted") == 20

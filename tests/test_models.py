@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from raw_rows import put
 
 from pipelines import models, run, warehouse
 from pipelines.errors import CheckFailedError, WrongCallError
@@ -31,15 +32,6 @@ def con() -> Iterable[duckdb.DuckDBPyConnection]:
     warehouse.prepare(con)
     yield con
     con.close()
-
-
-def put(con: duckdb.DuckDBPyConnection, feed: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Add accepted rows to a raw table."""
-    for line, given in enumerate(rows, start=1):
-        row = {"suspect_codes": [], "assumed_columns": [], "feed_source": "default", "snapshot_sha256": SHA,
-               "line": line, "load_no": 1, "outcome": "accepted", **given}  # fmt: skip
-        names = ", ".join(f'"{name}"' for name in row)
-        con.execute(f"INSERT INTO raw.{feed} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
 
 
 def site(name: str, county: str = "411725", firm: str | None = None) -> dict[str, Any]:
@@ -130,8 +122,9 @@ def questions(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_a_question_that_the_register_answers_is_closed(con: duckdb.DuckDBPyConnection) -> None:
     put(con, "weighbridge_ticket", [ticket("甲", MONDAY), ticket("甲", MONDAY, 2), ticket("乙", MONDAY)])
     con.execute(
-        "INSERT INTO meta.question"
-        " VALUES ('weighbridge_ticket', 'default', 'unknown_column', '杂项', 'x', 3, ?, now())",
+        "INSERT INTO meta.question BY NAME SELECT 'Q1' AS question_id, 'weighbridge_ticket' AS feed,"
+        " 'default' AS source, 'unknown_column' AS kind, '杂项' AS subject, 'x' AS owner, 3 AS row_count,"
+        " ? AS snapshot_sha256, now() AS first_seen_at",
         [SHA],
     )
     kept = ("unknown_column", "杂项", 3)  # what loading asked is not the build's to close

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import raw_rows
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,10 +32,7 @@ def empty() -> duckdb.DuckDBPyConnection:
 
 
 def put(con: duckdb.DuckDBPyConnection, feed: str, row: dict[str, Any], line: int) -> None:
-    row = {"suspect_codes": [], "assumed_columns": [], "feed_source": "default", "snapshot_sha256": SHA,
-           "line": line, "load_no": 1, "outcome": "accepted", **row}  # fmt: skip
-    names = ", ".join(f'"{name}"' for name in row)
-    con.execute(f"INSERT INTO raw.{feed} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+    raw_rows.put(con, feed, [{"line": line, **row}])
 
 
 def judged(con: duckdb.DuckDBPyConnection) -> None:

@@ -452,7 +452,7 @@ def test_register_reads_back(summary: simulate.Summary, story: dict[str, Any]) -
     book = CalamineWorkbook.from_path(str(path))
     assert len(book.sheet_names) == 1
     header, *rows = book.get_sheet_by_index(0).to_python()
-    assert len(header) == 16
+    assert len(header) == 18
     found = {str(row[0]): dict(zip(header, row, strict=True)) for row in rows}
     known = {row["site_name"]: row for row in table(summary, "sites")}
     assert set(known) - set(found) == {story["unregistered_site"]}

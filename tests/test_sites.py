@@ -79,6 +79,29 @@ def test_an_alias_two_sites_claim_is_nobodys_and_counts_once(home: Settings, tmp
     assert found["city_t"] == (20,)
 
 
+ANSWER = "question_id,feed,kind,subject,answer"
+
+
+def test_an_answer_settles_a_name_two_sites_claim(home: Settings, tmp_path: Path) -> None:
+    rows = ["甲站,老站,甲公司,411725,堆场,,,无", "乙站,老站,乙公司,411726,堆场,,,无"]
+    send(home, tmp_path, "site_register", "r.csv", REGISTER, *rows)
+    send(home, tmp_path, "weighbridge_ticket", "t.csv", *tickets("老站", "甲站"))
+    send(home, tmp_path, "name_answer", "a.csv", ANSWER, "Q1,weighbridge_ticket,unknown_site,老站,乙站")
+    found = outcome(home)
+    assert found["by_site"] == {"甲站": 10, "乙站": 10}
+    assert found["city_t"] == (20,)
+
+
+def test_an_answer_follows_a_site_to_its_new_name_and_moves_no_known_one(home: Settings, tmp_path: Path) -> None:
+    send(home, tmp_path, "site_register", "r1.csv", REGISTER, "旧园区,,甲公司,411725,物流园区,2000000,2025,无")
+    answers = [f"Q{n},weighbridge_ticket,unknown_site,{name},旧园区" for n, name in enumerate(("园区", "乙站"))]
+    send(home, tmp_path, "name_answer", "a.csv", ANSWER, *answers)
+    rows = ["新园区,旧园区,甲公司,411725,物流园区,2000000,2025,无", "乙站,,乙公司,411726,堆场,,,无"]
+    send(home, tmp_path, "site_register", "r2.csv", REGISTER, *rows)
+    send(home, tmp_path, "weighbridge_ticket", "t.csv", *tickets("园区", "旧园区", "乙站"))
+    assert outcome(home)["by_site"] == {"新园区": 20, "乙站": 10}
+
+
 def test_one_ticket_dated_decades_away_moves_no_calendar_and_stops_nothing(home: Settings, tmp_path: Path) -> None:
     """Alone in its file, nothing there tells that its year is wrong; the tickets loaded before do."""
     send(home, tmp_path, "weighbridge_ticket", "t.csv", *tickets(*["甲站"] * 200))

@@ -24,6 +24,14 @@ WITH stored AS (
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT
+        'name_answer' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.name_answer
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
         'price_quote' AS feed,
         snapshot_sha256,
         outcome,

@@ -13,13 +13,35 @@ columns:
   copy_count: accepted rows that are the same ticket
   first_line: lowest physical line among them
 */
--- Grouping all tickets by seven columns is slow; nearly none share a hash, so only those few are compared in full.
-WITH shared_hash AS (
-    SELECT HASH(site_name, ticket_no, plate, weighed_at, gross_kg, tare_kg, net_kg) AS ticket_hash
-    FROM raw.weighbridge_ticket
+-- Rows that an earlier run checked are looked at again only where a new row bears their number and time.
+WITH scope AS (
+    SELECT COALESCE(MAX(after_load_no), 0) AS after_load_no
+    FROM meta.check_scope
+    WHERE feed = 'weighbridge_ticket'
+),
+
+new_ticket AS (
+    SELECT HASH(ticket.ticket_no, ticket.weighed_at) AS ticket_hash
+    FROM raw.weighbridge_ticket AS ticket
+    CROSS JOIN scope
     WHERE
-        outcome = 'accepted'
-        AND ticket_no IS NOT NULL
+        scope.after_load_no > 0
+        AND ticket.load_no > scope.after_load_no
+),
+
+-- Grouping all tickets by words is slow; nearly none share the hash of these five, so only those few are compared in
+-- full.
+shared_hash AS (
+    SELECT HASH(ticket.ticket_no, ticket.weighed_at, ticket.gross_kg, ticket.tare_kg, ticket.net_kg) AS ticket_hash
+    FROM raw.weighbridge_ticket AS ticket
+    CROSS JOIN scope
+    WHERE
+        ticket.outcome = 'accepted'
+        AND ticket.ticket_no IS NOT NULL
+        AND (
+            scope.after_load_no = 0
+            OR HASH(ticket.ticket_no, ticket.weighed_at) IN (SELECT new_ticket.ticket_hash FROM new_ticket)
+        )
     GROUP BY ticket_hash
     HAVING COUNT(*) > 1
 )
@@ -32,15 +54,8 @@ SELECT
 FROM raw.weighbridge_ticket AS ticket
 INNER JOIN shared_hash
     ON
-        HASH(
-            ticket.site_name,
-            ticket.ticket_no,
-            ticket.plate,
-            ticket.weighed_at,
-            ticket.gross_kg,
-            ticket.tare_kg,
-            ticket.net_kg
-        ) = shared_hash.ticket_hash
+        HASH(ticket.ticket_no, ticket.weighed_at, ticket.gross_kg, ticket.tare_kg, ticket.net_kg)
+        = shared_hash.ticket_hash
 WHERE
     ticket.outcome = 'accepted'
     AND ticket.ticket_no IS NOT NULL

@@ -73,7 +73,7 @@ def render(
         "data_through": data_through,
         "message_id": message_id,
     }
-    words = _template(f"price.{language}").make_module(facts)
+    words = template(f"price.{language}").make_module(facts)
     title, _, body = str(words).strip().partition("\n")
     evidence = "".join(_others_line(event, others, rule, words, language) for event in ordered[:_DETAILED])
     if evidence:
@@ -94,7 +94,7 @@ def render_gone(
     """
     told = [_plain(vars(episode)) for episode in gone]
     facts = {"told": told, "lead": told[0], "data_through": data_through, "message_id": message_id}
-    title, _, body = str(_template(f"gone.{language}").make_module(facts)).strip().partition("\n")
+    title, _, body = str(template(f"gone.{language}").make_module(facts)).strip().partition("\n")
     return title.strip(), body.strip()
 
 
@@ -192,7 +192,8 @@ def document(name: str, day: dt.date) -> Row:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a template of the messages by its name and language, such as `price.zh`."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines import ledger
 from pipelines.errors import InputRefusedError, SandwatchError
 from pipelines.feeds import load as loading
-from pipelines.feeds.parse import ParsedFile, contract_of, parse
+from pipelines.feeds.parse import ParsedFile, contract_of, parse, read_rejects
 from pipelines.feeds.reasons import column_label, reject_message
 from pipelines.settings import Settings
 
@@ -48,7 +49,7 @@ def inbox_files(settings: Settings, feed: str) -> list[tuple[Path, str]]:
 
 
 def parse_or_refuse(
-    settings: Settings, feed: str, path: Path, source: str | None
+    settings: Settings, feed: str, path: Path, source: str | None, known: Collection[str] = ()
 ) -> tuple[ParsedFile | None, dict[str, str] | None]:
     """Return a parsed file, or why it was refused whole (also written to the quarantine folder).
 
@@ -56,7 +57,7 @@ def parse_or_refuse(
     like a bad one, so that it does not hold up the others, and is for engineers to look at.
     """
     try:
-        return parse(settings, feed, path, source), None
+        return parse(settings, feed, path, source, known=known), None
     except InputRefusedError as error:
         message, fault = str(error), "data"
     except (SandwatchError, OSError, KeyboardInterrupt, SystemExit):
@@ -83,11 +84,25 @@ def ingest(
         WrongCallError: the feed or source does not exist.
         BusyError: another writer is at work.
     """
+    known = {entry.sha256 for entry in ledger.read(settings) if entry.feed == feed}
+    try:
+        return _ingest(settings, feed, files, source, known)
+    except loading.StaleLedgerError:
+        return _ingest(settings, feed, files, source, set())
+
+
+def _ingest(
+    settings: Settings,
+    feed: str,
+    files: Sequence[Path | tuple[Path, str]],
+    source: str | None,
+    known: Collection[str],
+) -> IngestResult:
     result = IngestResult(feed)
     parsed: list[ParsedFile] = []
     for item in files:
         path, name = item if isinstance(item, tuple) else (item, source or "default")
-        file, refusal = parse_or_refuse(settings, feed, path, name)
+        file, refusal = parse_or_refuse(settings, feed, path, name, known)
         if file:
             parsed.append(file)
         if refusal:
@@ -100,7 +115,7 @@ def load_parsed(settings: Settings, result: IngestResult, parsed: Sequence[Parse
     if parsed:
         result.files = loading.load(settings, result.feed, parsed)
     for file in parsed:
-        if file.rejects:
+        if file.rejects_parquet:
             write_quarantine(settings, file)
     return result
 
@@ -114,7 +129,7 @@ def write_quarantine(settings: Settings, file: ParsedFile) -> Path:
     with path.open("w", encoding="utf-8-sig", newline="") as target:
         writer = csv.writer(target)
         writer.writerow(["文件", "行号", "列", "原值", "原因", "原行"])
-        for reject in file.rejects:
+        for reject in read_rejects(file):
             reason = reject_message(
                 reject["reason_code"],
                 reject["line"],

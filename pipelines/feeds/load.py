@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines import warehouse
+from pipelines import storage, warehouse
 from pipelines.contracts import Contract
+from pipelines.errors import MachineError
+from pipelines.feeds import incoming, outcomes, questions
 from pipelines.feeds.parse import ParsedFile, contract_of
 from pipelines.literal import quoted
 from pipelines.settings import Settings
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
     import duckdb
 
 OUTCOMES = ("accepted", "duplicate", "superseded", "voided", "pending", "quarantined")
+# Above this many rows the order within a load is left to the machine: sorting would cost more than it gives.
+SORTED_ROWS = 1_000_000
+SHIFT_US = 8 * 3_600_000_000  # Asia/Shanghai since 1992: asking the calendar for each row costs ten times as much
+MONDAY_US = 3 * 86_400_000_000  # 1970-01-01 was a Thursday
+WEEK_US = 7 * 86_400_000_000
+
+
+class StaleLedgerError(MachineError):
+    """A file was not read because the ledger knows it, but the warehouse does not: an older copy was put back."""
 
 
 def load(settings: Settings, feed: str, files: Sequence[ParsedFile]) -> list[dict[str, Any]]:
@@ -25,6 +36,7 @@ def load(settings: Settings, feed: str, files: Sequence[ParsedFile]) -> list[dic
 
     Raises:
         BusyError: another writer is at work.
+        StaleLedgerError: a file was not read though this warehouse does not hold it.
     """
     contract = contract_of(feed)
     with warehouse.writer(settings) as con:
@@ -41,6 +53,10 @@ def load_into(
             "SELECT snapshot_sha256 FROM meta.load_account WHERE feed = ?", [contract.feed]
         ).fetchall()
     }
+    if any(file.is_known and file.sha256 not in known for file in files):
+        raise StaleLedgerError(
+            "the ledger beside the snapshots tells of loads that this warehouse does not hold; read the files again"
+        )
     fresh: dict[str, ParsedFile] = {}
     for file in files:
         if file.sha256 not in known:
@@ -57,114 +73,87 @@ def load_into(
 
 
 def _load_fresh(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile]) -> None:
-    raw = f"raw.{contract.feed}"
     last = con.execute("SELECT coalesce(max(load_no), 0) FROM meta.load_account").fetchone()
     first_no = (last[0] if last else 0) + 1
     numbers = {file.sha256: first_no + index for index, file in enumerate(files)}
-    paths = "[" + ", ".join(quoted(file.good_parquet) for file in files) + "]"
-    cases = " ".join(f"WHEN {quoted(sha)} THEN {number}" for sha, number in numbers.items())
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE incoming AS SELECT *,"
-        f" CASE snapshot_sha256 {cases} END::INTEGER AS load_no"
-        f" FROM read_parquet({paths}, union_by_name = true)"
-    )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_outcome_select(contract)}")
-    con.execute(
-        f"UPDATE {raw} SET outcome = 'superseded', ended_load_no = judged.ended_load_no FROM judged"
-        f" WHERE {raw}.rowid = judged.raw_row AND judged.outcome = 'superseded'"
-    )
-    con.execute(
-        f"INSERT INTO {raw} BY NAME SELECT incoming.*, judged.outcome, judged.ended_load_no FROM incoming"
-        " JOIN judged USING (load_no, line) WHERE judged.raw_row IS NULL AND judged.outcome <> 'duplicate'"
-        " ORDER BY incoming.load_no, incoming.line"
-    )
+    row_count = sum(file.good for file in files)
+    incoming.lay_out(con, contract, files, numbers)
+    outcomes.judge(con, contract, row_count, mixes_periods=_mixes_periods(con, contract, files))
+    touched = put_in(con, contract, row_count)
     _write_accounts(con, contract, files, numbers)
-    _write_questions(con, contract, files)
+    record_touched(con, contract, touched, first_no + len(files) - 1)
+    _write_questions(con, contract, files, numbers)
 
 
-def _outcome_select(contract: Contract) -> str:
-    """Return the SELECT that gives every incoming row its outcome.
+def put_in(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int) -> str:
+    """Write what `judged` says about relation `incoming` and the standing rows into the feed's table.
 
-    A ticket, quote, filing or site is the rows of one key; for tickets of one plate too, and within
-    `identity_hours` of each other. Its rows are versions in the order they came, file by file and line by line:
-    one that equals the version before it is a duplicate, else it replaces it. So the last version stands, also
-    where it says again what an earlier one said. A ticket that another source profile keyed by another number
-    period is the same one if plate, time and weights are equal. Without a whole key a row can only be a duplicate.
+    Returns the SELECT of the event times of all rows that this changed, for `record_touched`.
     """
-    raw = f"raw.{contract.feed}"
-    own = [f'"{name}"' for name in contract.columns]
-    key = [f'"{name}"' for name in contract.key]
-    period = "number_period" if contract.has_number_period else "''"
-    same = [f'"{name}"' for name in contract.same] or own
-    across = [f'"{name}"' for name in contract.same_across_periods] or same
-    identity = [f'"{name}"' for name in contract.identity]
-    # A ticket without a number has no key; a quote or filing always has one.
-    has_key = f'"{contract.key[-1]}" IS NOT NULL' if contract.has_number_period else "true"
-    time = f'"{contract.period}"' if contract.period and identity else "NULL::TIMESTAMPTZ"
+    table = storage.table_of(contract)
     void = f'coalesce("{contract.void_column}", false)' if contract.void_column else "false"
-    # 64-bit hashes: among ten million rows the chance of one false meeting is about one in a million.
-    facts = (
-        f"{has_key} AS has_key, hash({', '.join(key)}) AS name_hash, hash({', '.join([*key, period])}) AS key_hash,"
-        f" {period} AS period, hash({', '.join(same)}) AS same_hash, hash({', '.join(own)}) AS own_hash,"
-        f" hash({', '.join(across)}) AS across_hash,"
-        f" hash({', '.join(identity) or 'NULL'}) AS identity_hash, {time} AS happened_at, {void} AS is_void"
+    con.execute(
+        f"UPDATE {table} SET outcome = 'superseded', ended_load_no = judged.ended_load_no FROM judged"
+        f" WHERE {table}.load_no = judged.load_no AND {table}.line = judged.line AND judged.is_standing"
+        " AND judged.outcome = 'superseded'"
     )
-    return f"""
-        WITH incoming_row AS (SELECT load_no, line, NULL::BIGINT AS raw_row, {facts} FROM incoming),
-        raw_row AS (SELECT 0 AS load_no, line, rowid AS raw_row, {facts} FROM {raw} WHERE outcome <> 'superseded'),
-        pool AS (
-            SELECT * FROM incoming_row
-            UNION ALL
-            SELECT * FROM raw_row WHERE name_hash IN (SELECT name_hash FROM incoming_row)
-        ),
-        gap AS (
-            SELECT *,
-                coalesce(
-                    happened_at - lag(happened_at) OVER thing > INTERVAL '{contract.identity_hours} hours', false
-                )::INTEGER AS cut
-            FROM pool WINDOW thing AS (PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line)
-        ),
-        clustered AS (
-            SELECT *, sum(cut) OVER (
-                PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line ROWS UNBOUNDED PRECEDING
-            ) AS cluster_no FROM gap
-        ),
-        copied AS (
-            SELECT *,
-                raw_row IS NULL AND CASE
-                    WHEN NOT has_key THEN row_number() OVER (PARTITION BY own_hash ORDER BY load_no, line) > 1
-                    ELSE coalesce(lag(same_hash) OVER version = same_hash, false)
-                        OR first_value(period) OVER name <> period
-                END AS is_copy
-            FROM clustered
-            WINDOW version AS (PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line),
-                name AS (PARTITION BY name_hash, across_hash ORDER BY load_no, line)
-        ),
-        newest AS (
-            SELECT *, (load_no, line) < max((load_no, line)) OVER (
-                PARTITION BY key_hash, identity_hash, cluster_no
-            ) AS has_newer,
-            lead(load_no) OVER (
-                PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line
-            ) AS next_load_no FROM copied WHERE NOT is_copy
-        )
-        SELECT load_no, line, raw_row, key_hash, has_key,
-            CASE
-                WHEN has_key AND has_newer THEN 'superseded'
-                WHEN is_void THEN 'voided'
-                ELSE 'accepted'
-            END AS outcome,
-            CASE WHEN has_key THEN next_load_no END AS ended_load_no
-        FROM newest
-        UNION ALL
-        SELECT load_no, line, raw_row, key_hash, has_key, 'duplicate', NULL FROM copied WHERE is_copy
+    is_large = row_count > SORTED_ROWS
+    con.execute(f"SET preserve_insertion_order = {not is_large}")
+    con.execute(
+        f"INSERT INTO {table} BY NAME SELECT incoming.* EXCLUDE (is_incomplete),"
+        f" coalesce(judged.outcome, CASE WHEN {void} THEN 'voided' WHEN is_incomplete THEN 'pending'"
+        " ELSE 'accepted' END) AS outcome, judged.ended_load_no FROM incoming LEFT JOIN"
+        " (FROM judged WHERE NOT is_standing) AS judged"
+        " ON incoming.load_no = judged.load_no AND incoming.line = judged.line"
+        " WHERE judged.outcome IS DISTINCT FROM 'duplicate'"
+        + ("" if is_large else " ORDER BY incoming.load_no, incoming.line")
+    )
+    con.execute("SET preserve_insertion_order = true")
+    if contract.period is None:
+        return ""
+    # Of the new loads all stored rows are new; of earlier ones those that were ended.
+    return (
+        f'SELECT "{contract.period}" FROM {table} WHERE load_no >= (SELECT min(load_no) FROM incoming)'
+        f' UNION ALL SELECT "{contract.period}" FROM {table} SEMI JOIN'
+        " (FROM judged WHERE is_standing AND outcome = 'superseded') AS ended USING (load_no, line)"
+    )
+
+
+def record_touched(con: duckdb.DuckDBPyConnection, contract: Contract, moments: str, load_no: int) -> None:
+    """Note the weeks of some changed rows, so that the next build makes those anew.
+
+    Args:
+        con: writer's connection.
+        contract: contract of the feed.
+        moments: SELECT of one column, the rows' event times or dates; empty for a feed without periods.
+        load_no: load that changed them.
     """
+    if not moments:
+        return
+    week = "date_trunc('week', happened_at)::DATE"
+    moments = f"({moments}) AS moment(happened_at) WHERE happened_at IS NOT NULL"
+    if contract.columns[contract.period or ""].type == "time":
+        number = f"(epoch_us(happened_at) + {SHIFT_US} + {MONDAY_US}) // {WEEK_US}"
+        moments = f"(SELECT DISTINCT {number} AS week_no FROM {moments})"
+        week = "DATE '1969-12-29' + (7 * week_no)::INTEGER"
+    con.execute(
+        f"INSERT INTO meta.touched_week SELECT DISTINCT ?, {week}, ? FROM {moments}", [contract.feed, load_no]
+    )
+
+
+def _mixes_periods(con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[ParsedFile]) -> bool:
+    """Whether sources whose numbers restart after different periods feed this table."""
+    if not contract.has_number_period:
+        return False
+    loaded = con.execute("SELECT DISTINCT source FROM meta.load_account WHERE feed = ?", [contract.feed]).fetchall()
+    profiles = [contract.source(name) for name in {file.source for file in files} | {name for (name,) in loaded}]
+    # A profile that is gone from the contract may have had any period.
+    return len({profile.number_period if profile else None for profile in profiles}) > 1
 
 
 def _write_accounts(
     con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile], numbers: dict[str, int]
 ) -> None:
-    period = contract.period or "NULL"
     for file in files:
         con.execute(
             "INSERT INTO meta.load_account BY NAME SELECT ? AS snapshot_sha256, ? AS feed, ? AS source,"
@@ -179,83 +168,81 @@ def _write_accounts(
              file.blank_lines, file.quoted_newlines, file.rows,
              numbers[file.sha256], file.quarantined],
         )  # fmt: skip
-        if file.rejects:
-            con.executemany(
-                "INSERT INTO meta.reject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    [file.sha256, contract.feed, *(reject[name] for name in (
-                        "line", "reason_code", "column_name", "value", "message", "raw_text"))]
-                    for reject in file.rejects
-                ],
-            )  # fmt: skip
-    # A row that a later file replaced changes the account of the file it came with: count both anew.
+    write_rejects(con, contract, files)
+    recount(con, contract, "SELECT load_no FROM judged WHERE is_standing", min(numbers.values()))
+
+
+def write_rejects(con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[ParsedFile]) -> None:
+    """Write the rows of parsed files that were put aside to meta.reject."""
+    for file in files:
+        if file.rejects_parquet:
+            con.execute(
+                "INSERT INTO meta.reject BY NAME SELECT ? AS snapshot_sha256, ? AS feed, *"
+                f" FROM read_parquet({quoted(file.rejects_parquet)}) ORDER BY line",
+                [file.sha256, contract.feed],
+            )
+
+
+def recount(con: duckdb.DuckDBPyConnection, contract: Contract, load_nos: str, from_no: int) -> None:
+    """Count the stored rows of some loads by outcome anew: a later file that replaces a row changes an account.
+
+    Args:
+        con: writer's connection.
+        contract: contract of the feed.
+        load_nos: SELECT of load numbers.
+        from_no: all loads from this number on are counted too.
+    """
+    table = storage.table_of(contract)
+    period = f'"{contract.period}"' if contract.period else "NULL::DATE"
+    counts = ", ".join(
+        f"count(*) FILTER (outcome = '{outcome}') AS {outcome}"
+        for outcome in ("accepted", "superseded", "voided", "pending")
+    )
     con.execute(
         f"""
         UPDATE meta.load_account AS account SET
             accepted_count = counted.accepted, superseded_count = counted.superseded,
             voided_count = counted.voided, pending_count = counted.pending,
-            first_period_on = counted.first_on, last_period_on = counted.last_on
+            first_period_on = counted.first_at::DATE, last_period_on = counted.last_at::DATE
         FROM (
-            SELECT snapshot_sha256,
-                count(*) FILTER (outcome = 'accepted') AS accepted,
-                count(*) FILTER (outcome = 'superseded') AS superseded,
-                count(*) FILTER (outcome = 'voided') AS voided,
-                count(*) FILTER (outcome = 'pending') AS pending,
-                min({period}) FILTER (outcome = 'accepted')::DATE AS first_on,
-                max({period}) FILTER (outcome = 'accepted')::DATE AS last_on
-            FROM raw.{contract.feed} GROUP BY snapshot_sha256
+            SELECT load_no, {counts}, min({period}) FILTER (outcome = 'accepted') AS first_at,
+                max({period}) FILTER (outcome = 'accepted') AS last_at
+            FROM {table} WHERE load_no >= {from_no} OR load_no IN ({load_nos}) GROUP BY load_no
         ) AS counted
-        WHERE account.feed = ? AND account.snapshot_sha256 = counted.snapshot_sha256
-        """,
-        [contract.feed],
+        WHERE account.load_no = counted.load_no
+        """
     )
 
 
-def _write_questions(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile]) -> None:
-    asked = [
-        (file.source, question["kind"], question["subject"], question["row_count"], file.sha256)
-        for file in files
-        for question in file.questions
-    ]
-    if contract.has_number_period:
-        by_number = {row[0]: row for row in con.execute(
-            "SELECT incoming.snapshot_sha256, any_value(feed_source), count(DISTINCT key_hash) FROM judged"
-            " JOIN incoming USING (load_no, line) WHERE judged.has_key AND judged.outcome = 'accepted'"
-            " AND key_hash IN ("
-            "   SELECT key_hash FROM judged WHERE outcome = 'accepted' AND has_key"
-            "   GROUP BY key_hash HAVING count(*) > 1"
-            " ) GROUP BY 1"
-        ).fetchall()}  # fmt: skip
-        for file in files:
-            if row := by_number.get(file.sha256):
-                file.questions.append({"kind": "number_reused", "subject": "ticket_no", "row_count": row[2]})
-                asked.append((file.source, "number_reused", "ticket_no", row[2], file.sha256))
-    repeated = con.execute(
-        "SELECT snapshot_sha256, count(*) FROM judged JOIN incoming USING (load_no, line)"
-        " WHERE judged.outcome = 'superseded' AND judged.raw_row IS NULL AND EXISTS ("
-        "   FROM judged AS twin WHERE twin.key_hash = judged.key_hash AND twin.load_no = judged.load_no"
-        "   AND twin.line > judged.line AND twin.outcome <> 'duplicate'"
-        " ) GROUP BY 1"
-    ).fetchall()
-    counts = dict(repeated)
+def _write_questions(
+    con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile], numbers: dict[str, int]
+) -> None:
+    reused = dict(con.execute(
+        "SELECT load_no, count(DISTINCT key_hash) FROM judged"
+        " WHERE NOT is_standing AND has_key AND outcome = 'accepted' AND key_hash IN ("
+        " SELECT key_hash FROM judged WHERE outcome = 'accepted' AND has_key GROUP BY key_hash HAVING count(*) > 1"
+        ") GROUP BY 1"
+    ).fetchall())  # fmt: skip
+    repeated = dict(con.execute(
+        "SELECT load_no, count(*) FROM judged WHERE outcome = 'superseded' AND NOT is_standing AND EXISTS ("
+        " FROM judged AS twin WHERE twin.key_hash = judged.key_hash AND twin.load_no = judged.load_no"
+        " AND twin.line > judged.line AND twin.outcome <> 'duplicate') GROUP BY 1"
+    ).fetchall())  # fmt: skip
+    asked = []
     for file in files:
-        if file.sha256 in counts:
+        load_no = numbers[file.sha256]
+        if contract.has_number_period and load_no in reused:
+            file.questions.append(
+                {"kind": "number_reused", "subject": contract.key[-1], "row_count": reused[load_no]}
+            )
+        if load_no in repeated:
             subject = "+".join(contract.key)
-            question = {"kind": "key_repeated", "subject": subject, "row_count": counts[file.sha256]}
-            file.questions.append(question)
-            asked.append((file.source, *question.values(), file.sha256))
-    for source, kind, subject, row_count, sha256 in asked:
-        name = [contract.feed, source, kind, subject]
-        con.execute(
-            "UPDATE meta.question SET row_count = row_count + ?"
-            " WHERE feed = ? AND source = ? AND kind = ? AND subject = ?",
-            [row_count or 0, *name],
-        )
-        con.execute(
-            "INSERT INTO meta.question SELECT ?, ?, ?, ?, ?, ?, ?, now() WHERE NOT EXISTS ("
-            " FROM meta.question WHERE feed = ? AND source = ? AND kind = ? AND subject = ?)",
-            [*name, contract.who_fixes, row_count, sha256, *name],
-        )
+            file.questions.append({"kind": "key_repeated", "subject": subject, "row_count": repeated[load_no]})
+        asked += [
+            (file.source, question["kind"], question["subject"], question["row_count"], file.sha256)
+            for question in file.questions
+        ]
+    questions.ask(con, contract, asked)
 
 
 def _account(
@@ -263,15 +250,22 @@ def _account(
 ) -> dict[str, Any]:
     counts = ", ".join(f"{outcome}_count" for outcome in OUTCOMES)
     row = con.execute(
-        f"SELECT source, row_count, {counts} FROM meta.load_account WHERE snapshot_sha256 = ? AND feed = ?",
+        f"SELECT source, encoding, row_count, {counts} FROM meta.load_account WHERE snapshot_sha256 = ? AND feed = ?",
         [file.sha256, contract.feed],
     ).fetchone()
-    loaded_as, rows, *outcomes = row if row else (file.source, *(0,) * 7)
+    loaded_as, encoding, rows, *counted = row if row else (file.source, file.encoding, *(0,) * 7)
     twins = con.execute(
         "SELECT count(*) FROM meta.load_account WHERE feed = ? AND file_name = ? AND snapshot_sha256 <> ?",
         [contract.feed, file.path, file.sha256],
     ).fetchone()
-    notes = []
+    reasons = file.reasons
+    if file.is_known:
+        reasons = dict(con.execute(
+            "SELECT reason_code, count(*) FROM meta.reject WHERE snapshot_sha256 = ? AND feed = ?"
+            " GROUP BY 1 ORDER BY 1",
+            [file.sha256, contract.feed],
+        ).fetchall())  # fmt: skip
+    notes = list(file.notes)
     if loaded_as != file.source:
         notes.append(
             f"this very file was loaded before with source {loaded_as}; it was not read again as {file.source}"
@@ -286,10 +280,10 @@ def _account(
         "sha256": file.sha256,
         "already_loaded": already_loaded,
         "source": loaded_as,
-        "encoding": file.encoding,
+        "encoding": encoding,
         "rows": rows,
-        **dict(zip(OUTCOMES, outcomes, strict=True)),
-        "reasons": file.reasons,
+        **dict(zip(OUTCOMES, counted, strict=True)),
+        "reasons": reasons,
         "questions": file.questions,
         "notes": notes,
     }

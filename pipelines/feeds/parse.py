@@ -1,4 +1,4 @@
-"""From text cells to typed rows: one generic reader for all feeds, driven by the contract.
+"""From a file to typed rows: one generic reader for all feeds, driven by the contract.
 
 Parsing takes no lock and touches no warehouse; it writes the typed rows as Parquet, so files can be parsed
 side by side and a load is a short transaction.
@@ -6,33 +6,40 @@ side by side and a load is a short transaction.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines import contracts
+from pipelines import contracts, durable
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError, WrongCallError
-from pipelines.feeds import decode, headers, snapshot
-from pipelines.feeds.cells import far_off_update, reject_rules, typed_select
-from pipelines.feeds.reasons import reject_message
+from pipelines.feeds import cells, containers, headers, layout, plain_route, snapshot, text_rows
+from pipelines.feeds.corrections import DROPPED
+from pipelines.feeds.headers import HeaderMap
+from pipelines.feeds.table import Table
+from pipelines.feeds.typed_rows import TypedRows, sorted_counts
 from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE, Settings
 
-CELL_BREAK = "\x1f"
-CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
-CONTROLS_BUT_BREAK = re.compile(r"[\x00-\x1e\x7f\x85\u2028\u2029]")
-MAX_LINE_CHARS = 1_000_000
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.feeds.plain_route import PlainFile
+    from pipelines.feeds.snapshot import Snapshot
+
+REJECT_COLUMNS = {
+    "line": "int64",
+    **dict.fromkeys(("reason_code", "column_name", "value", "message", "raw_text"), "string"),
+}
 
 
 @dataclass
 class ParsedFile:
     """A parsed file: where its typed rows lie, its counts, and what is asked about it.
 
-    `rows` = `good` + `quarantined`; reasons count the quarantined rows by reason code.
+    `rows` = `good` + `quarantined`; reasons count the quarantined rows by reason code. The good rows lie in
+    `good_parquet` as the exact reader typed them and, of a large text, in the `plain_*` files (`plain_rows`).
     """
 
     feed: str
@@ -52,16 +59,41 @@ class ParsedFile:
     good: int
     quarantined: int
     reasons: dict[str, int] = field(default_factory=dict)
-    rejects: list[dict[str, Any]] = field(default_factory=list)
+    rejects_parquet: str = ""
+    first_reject: str = ""
     questions: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    plain_parquet: str = ""
+    plain_words: str = ""
+    plain_odd: str = ""
+    plain_first_line: int = 0
+    is_known: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON types, to travel between tasks."""
         return asdict(self)
 
 
-def parse(settings: Settings, feed: str, path: Path, source: str | None = None) -> ParsedFile:
+def parse(
+    settings: Settings,
+    feed: str,
+    path: Path,
+    source: str | None = None,
+    *,
+    is_check: bool = False,
+    exactly: bool = False,
+    known: Collection[str] = (),
+) -> ParsedFile:
     """Snapshot a file and type its rows.
+
+    Args:
+        settings: where snapshots and typed rows go.
+        feed: feed of the file.
+        path: the file.
+        source: source profile; default `default`.
+        is_check: also take a file with too many bad rows, or none.
+        exactly: read a large file line by line too.
+        known: SHA-256 of files that were loaded before; such a file is hashed to its last byte and not read again.
 
     Raises:
         WrongCallError: the feed or source does not exist.
@@ -69,18 +101,20 @@ def parse(settings: Settings, feed: str, path: Path, source: str | None = None) 
             or more bad rows than the contract allows. Nothing was loaded.
     """
     contract = contract_of(feed)
-    profile = contract.source(source or "default")
-    if profile is None:
-        raise WrongCallError(
-            f"feed {feed} has no source {source!r}; it has {', '.join(contract.sources)}."
-            f" Add one in expectations/raw/{feed}.yaml"
-        )
+    profile = source_of(contract, source)
     try:
         kept = snapshot.take(settings, path)
-        table = decode.read_table(kept.path, contract, profile)
-        parsed = _type_rows(settings, contract, profile, table, kept)
+        if kept.sha256 in known:
+            return _known_file(contract, profile, kept)
+        parsed = _parse_kept(settings, contract, profile, kept, exactly=exactly or is_check)
+        if not is_check:
+            refuse_if_unusable(contract, profile, parsed)
     except InputRefusedError as error:
         raise InputRefusedError(f"{feed}/{path.name}: {error}") from error
+    except Exception as error:
+        if trouble := durable.disk_trouble(error, settings.parsed):
+            raise trouble from error  # the machine's fault: the file is not to be set aside for it
+        raise
     return parsed
 
 
@@ -96,46 +130,95 @@ def contract_of(feed: str) -> Contract:
     return known[feed]
 
 
-def _type_rows(
-    settings: Settings, contract: Contract, profile: Source, table: decode.Table, kept: snapshot.Snapshot
+def source_of(contract: Contract, source: str | None) -> Source:
+    """Return a source profile of a feed; `default` where none is named.
+
+    Raises:
+        WrongCallError: there is no such profile.
+    """
+    profile = contract.source(source or "default")
+    if profile is None:
+        raise WrongCallError(
+            f"feed {contract.feed} has no source {source!r}; it has {', '.join(contract.sources)}."
+            f" Add one in expectations/raw/{contract.feed}.yaml"
+        )
+    return profile
+
+
+def _known_file(contract: Contract, profile: Source, kept: Snapshot) -> ParsedFile:
+    return ParsedFile(
+        feed=contract.feed, source=profile.name, path=kept.file_name, sha256=kept.sha256, encoding="", delimiter="",
+        good_parquet="", physical_lines=0, header_lines=0, title_lines=0, total_lines=0, blank_lines=0,
+        quoted_newlines=0, rows=0, good=0, quarantined=0, is_known=True,
+    )  # fmt: skip
+
+
+def _parse_kept(
+    settings: Settings, contract: Contract, profile: Source, kept: Snapshot, *, exactly: bool
 ) -> ParsedFile:
     import duckdb
 
     folder = settings.parsed / contract.feed
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{kept.sha256[:16]}-{profile.name}"
-    text_path, good_path = folder / f".{stem}.text", folder / f"{stem}.parquet"
-    found = headers.header_map(contract, profile, table.headers)
-    bad = _write_text(text_path, table, list(found.values()))
-    try:
+    stem = folder / f"{kept.sha256[:16]}-{profile.name}"
+    content = containers.look(kept.path)
+    if content.kind != "text":
+        from pipelines.feeds import workbook
+
         with duckdb.connect() as con:
-            con.execute(f"SET TimeZone = '{TIME_ZONE}'")
-            con.execute(
-                "CREATE TABLE cell AS SELECT * FROM read_csv(?, columns = ?, delim = ?, header = false,"
-                " quote = '', escape = '', auto_detect = false, new_line = '\\n', nullstr = '',"
-                " max_line_size = 10000000)",
-                [str(text_path), {"line": "BIGINT", **dict.fromkeys(found, "VARCHAR")}, CELL_BREAK],
-            )
-            con.execute(f"CREATE TABLE typed AS {typed_select(contract, profile, found)}")
-            if contract.period and contract.cadence != "irregular":
-                con.execute(far_off_update(contract))
-            partial = good_path.with_suffix(".partial")
-            con.execute(
-                "COPY (SELECT * EXCLUDE (reject_no), ? AS feed_source, ? AS snapshot_sha256 FROM typed"
-                f" WHERE reject_no IS NULL ORDER BY line) TO {quoted(str(partial))} (FORMAT parquet)",
-                [profile.name, kept.sha256],
-            )
-            partial.replace(good_path)
-            rejects = [*bad, *_typed_rejects(con, contract, found)]
-            row = con.execute("SELECT count(*), count(*) FILTER (reject_no IS NULL) FROM typed").fetchone()
-            questions = _questions(con, contract, profile, table.headers, found)
-    finally:
-        text_path.unlink(missing_ok=True)
-    typed_count, good_count = row or (0, 0)
-    reasons: dict[str, int] = {}
-    for reject in rejects:
-        reasons[reject["reason_code"]] = reasons.get(reject["reason_code"], 0) + 1
-    parsed = ParsedFile(
+            table = workbook.read_workbook(content, contract, profile)
+            typed = _typing(con, contract, profile, headers.header_map(contract, profile, table.headers), kept, stem)
+            typed.add(table)
+            return _finish(contract, profile, kept, typed, table, stem, None)
+    laid_out = layout.detect_text(content, contract, profile)
+    if not exactly and plain_route.fits(content, laid_out, contract, profile):
+        with duckdb.connect() as con:
+            typed = _typing(con, contract, profile, laid_out.found, kept, stem)
+            found = plain_route.read(con, content, laid_out, typed, stem)
+            if found is not None:
+                return _finish(contract, profile, kept, typed, found[1], stem, found[0])
+    with duckdb.connect() as con:
+        table = text_rows.read_text(content, laid_out, contract)
+        typed = _typing(con, contract, profile, laid_out.found, kept, stem)
+        typed.add(table)
+        return _finish(contract, profile, kept, typed, table, stem, None)
+
+
+def _typing(
+    con: duckdb.DuckDBPyConnection, contract: Contract, profile: Source, found: HeaderMap, kept: Snapshot, stem: Path
+) -> TypedRows:
+    con.execute(f"SET TimeZone = '{TIME_ZONE}'")
+    con.execute("SET enable_progress_bar = false")
+    return TypedRows(con, contract, profile, found, kept.sha256, stem.with_suffix(".text"))
+
+
+def _finish(
+    contract: Contract,
+    profile: Source,
+    kept: Snapshot,
+    typed: TypedRows,
+    table: Table,
+    stem: Path,
+    plain: PlainFile | None,
+) -> ParsedFile:
+    if contract.period and contract.cadence != "irregular":
+        typed.con.execute(cells.far_off_update(contract, "day" if plain else None))
+    good_path, rejects_path = stem.with_suffix(".parquet"), stem.with_suffix(".rejects")
+    typed.write(good_path)
+    rejects = typed.rejects()
+    _write_rejects(rejects_path, rejects)
+    typed_count, good_count = typed.counts()
+    plain_good = plain.good if plain else 0
+    asked = _unknown_columns(contract, profile, table.headers, typed.found)
+    codes = typed.unknown_codes()
+    for word, count in (plain.unknown_codes if plain else {}).items():
+        codes[word] = codes.get(word, 0) + count
+    asked += [
+        {"kind": f"unknown_{name}", "subject": word, "row_count": count}
+        for (name, word), count in sorted(codes.items())
+    ]
+    asked += [fix.question for fix in typed.applied if fix.question]
+    return ParsedFile(
         feed=contract.feed,
         source=profile.name,
         path=kept.file_name,
@@ -149,89 +232,76 @@ def _type_rows(
         total_lines=table.total_lines,
         blank_lines=table.blank_lines,
         quoted_newlines=table.quoted_newlines,
-        rows=typed_count + len(bad),
-        good=good_count,
+        rows=typed_count + len(typed.bad) + plain_good,
+        good=good_count + plain_good,
         quarantined=len(rejects),
-        reasons=reasons,
-        rejects=sorted(rejects, key=lambda reject: int(reject["line"])),
-        questions=questions,
+        reasons=sorted_counts(rejects),
+        rejects_parquet=str(rejects_path) if rejects else "",
+        first_reject=rejects[0]["message"] if rejects else "",
+        questions=asked,
+        notes=list(table.notes),
+        plain_parquet=str(plain.rows) if plain else "",
+        plain_words=str(plain.words) if plain else "",
+        plain_odd=str(plain.odd) if plain else "",
+        plain_first_line=plain.first_line if plain else 0,
     )
-    _refuse_if_unusable(contract, profile, parsed)
-    return parsed
 
 
-def _write_text(text_path: Path, table: decode.Table, positions: list[int]) -> list[dict[str, Any]]:
-    bad: list[dict[str, Any]] = []
-    with text_path.open("w", encoding="utf-8", newline="\n") as file:
-        for item in table.rows:
-            if isinstance(item, decode.BadLine):
-                bad.append(_bad_row(item.line, item.reason_code, item.detail, item.raw_text))
-                continue
-            number, cells = item
-            kept = CELL_BREAK.join([cells[position].strip() for position in positions])
-            if kept.count(CELL_BREAK) != len(positions) - 1 or CONTROLS_BUT_BREAK.search(kept):
-                # Controls inside a cell (line ends of quoted cells, our own separator) become blanks.
-                kept = CELL_BREAK.join([CONTROLS.sub(" ", cells[position]).strip() for position in positions])
-            if len(kept) > MAX_LINE_CHARS:
-                bad.append(_bad_row(number, "line_too_long", "", kept))
-                continue
-            file.write(f"{number}{CELL_BREAK}{kept}\n")
-    return bad
+def _write_rejects(path: Path, rejects: Sequence[dict[str, Any]]) -> None:
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in REJECT_COLUMNS.items()])
+    pq.write_table(pa.Table.from_pylist(list(rejects), schema=schema), path)
 
 
-def _bad_row(line: int, reason_code: str, detail: str, raw_text: str) -> dict[str, Any]:
-    return {
-        "line": line,
-        "reason_code": reason_code,
-        "column_name": None,
-        "value": None,
-        "message": reject_message(reason_code, line, detail=detail),
-        "raw_text": raw_text[:2000],
-    }
+def read_rejects(parsed: ParsedFile) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file that were put aside, by line, with the columns of meta.reject but feed and file."""
+    if not parsed.rejects_parquet:
+        return
+    import duckdb
+
+    names = ", ".join(REJECT_COLUMNS)
+    with duckdb.connect() as con:
+        cursor = con.execute(f"SELECT {names} FROM read_parquet({quoted(parsed.rejects_parquet)}) ORDER BY line")
+        while rows := cursor.fetchmany(10_000):
+            yield from (dict(zip(REJECT_COLUMNS, row, strict=True)) for row in rows)
 
 
-def _refuse_if_unusable(contract: Contract, profile: Source, parsed: ParsedFile) -> None:
+def allowed_share(contract: Contract, profile: Source) -> float:
+    """Return the share of bad rows up to which they are put aside singly; beyond it a file is refused whole."""
+    return contract.max_reject_share if profile.max_reject_share is None else profile.max_reject_share
+
+
+def refuse_if_unusable(contract: Contract, profile: Source, parsed: ParsedFile) -> None:
+    """Refuse a file whole that has no row, or more bad ones than the contract allows.
+
+    Raises:
+        InputRefusedError: how many are bad, against how many are allowed, and the first of them.
+    """
     if parsed.rows == 0:
         raise InputRefusedError("no row below the header; export the file again and send it once more")
-    allowed = contract.max_reject_share if profile.max_reject_share is None else profile.max_reject_share
-    share = parsed.quarantined / parsed.rows
+    allowed = allowed_share(contract, profile)
+    dropped = parsed.reasons.get(DROPPED, 0)  # somebody decided on these: they are no surprise
+    share = (parsed.quarantined - dropped) / parsed.rows
     if parsed.good and share <= allowed:
         return
-    first = parsed.rejects[0]
     raise InputRefusedError(
         f"{parsed.quarantined} of {parsed.rows} rows are bad ({share:.1%}, at most {allowed:.1%} are quarantined"
-        f" singly); nothing was loaded. Reasons: {parsed.reasons}. First: {first['message']}."
+        f" singly); nothing was loaded. Reasons: {parsed.reasons}. First: {parsed.first_reject}."
         f" Mend the rows and send the file again, or correct the source profile {profile.name!r}"
     )
 
 
-def _typed_rejects(con: Any, contract: Contract, found: dict[str, int]) -> Iterable[dict[str, Any]]:
-    rules = reject_rules(contract)
-    names = list(found)
-    shown = ", ".join(f'cell."{name}"' for name in names)
-    cursor = con.execute(
-        f"SELECT typed.reject_no, typed.line, {shown} FROM typed JOIN cell USING (line)"
-        " WHERE typed.reject_no IS NOT NULL ORDER BY typed.line"
-    )
-    for reject_no, line, *cells in cursor.fetchall():
-        code, column, _ = rules[reject_no]
-        value = dict(zip(names, cells, strict=True)).get(column)
-        yield {
-            "line": line,
-            "reason_code": code,
-            "column_name": column,
-            "value": value,
-            "message": reject_message(code, line, contract=contract, column=column, value=value),
-            "raw_text": json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False)[:2000],
-        }
-
-
-def _questions(
-    con: Any, contract: Contract, profile: Source, header_words: tuple[str, ...], found: dict[str, int]
+def _unknown_columns(
+    contract: Contract, profile: Source, header_words: tuple[str, ...], found: HeaderMap
 ) -> list[dict[str, Any]]:
     used = set(found.values())
     ignored = {headers.clean_header(word) for word in (*contract.ignored, *profile.ignored)}
-    asked: list[dict[str, Any]] = [
+    return [
         {"kind": "unknown_column", "subject": header, "row_count": None}
         for index, header in enumerate(header_words)
         if index not in used
@@ -239,18 +309,9 @@ def _questions(
         and headers.clean_header(header) not in ignored
         and not _is_alias_already_used(contract, profile, header, found)
     ]
-    for column in contract.columns.values():
-        if column.type == "code" and column.on_unknown == "question" and column.name in found:
-            rows = con.execute(
-                f'SELECT cell."{column.name}", count(*) FROM typed JOIN cell USING (line)'
-                f' WHERE typed.reject_no IS NULL AND typed."{column.name}" IS NULL'
-                f' AND cell."{column.name}" IS NOT NULL GROUP BY 1 ORDER BY 1'
-            ).fetchall()
-            asked += [{"kind": f"unknown_{column.name}", "subject": word, "row_count": count} for word, count in rows]
-    return asked
 
 
-def _is_alias_already_used(contract: Contract, profile: Source, header: str, found: dict[str, int]) -> bool:
+def _is_alias_already_used(contract: Contract, profile: Source, header: str, found: HeaderMap) -> bool:
     """A second header for a column that another header already gave (磅单号 beside 流水号) is no riddle."""
     word = headers.clean_header(header)
     return any(

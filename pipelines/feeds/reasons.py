@@ -33,6 +33,14 @@ REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     "not_a_number": (("is not a number", "enter a number without text"), ("不是数字", "请填写纯数字")),
     "not_an_integer": (("is not a whole number", "enter a whole number"), ("不是整数", "请填写整数")),
+    "ambiguous_number": (
+        ("can be read as more than one number", "write it with a point for decimals and no separators, as 45600.5"),
+        ("有多种读法", "请写成不带分隔符、小数用点的数字，如 45600.5"),
+    ),
+    "ambiguous_date": (
+        ("can be read as more than one date", "write it as 2026-01-05, years with four digits"),
+        ("有多种读法", "请写成 2026-01-05，年份用四位数"),
+    ),
     "bad_time": (
         ("is not a time that exists", "write it as 2026-01-05 08:03:00"),
         ("不是有效时间", "请按 2026-01-05 08:03:00 填写"),

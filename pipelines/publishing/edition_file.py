@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.building import weeks
 from pipelines.errors import WrongCallError
 from pipelines.literal import quoted
+from pipelines.publishing import regulator_macros
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipelines.publishing.base import Base
 
 # The name a new file has while it is attached; it does not get into the file.
 _ALIAS = "unfinished_edition"
@@ -31,10 +37,19 @@ class View:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def write(con: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[str], views: Sequence[View] = ()) -> None:
+def write(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    tables: Sequence[str],
+    views: Sequence[View] = (),
+    base: Base | None = None,
+) -> float:
     """Write a new edition file from the committed state of the connection's warehouse and prove it.
 
-    Storage order and comments of the tables are kept; nothing of the connection's own state changes.
+    Storage order and comments of the tables are kept; nothing of the connection's own state changes. From a base,
+    the weeks that changed are exchanged in a copy of it, and tables that are not kept by week are replaced.
+
+    Returns the share of the file that lies free.
 
     Raises:
         WrongCallError: a table is named that the warehouse does not have.
@@ -44,12 +59,15 @@ def write(con: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[str], vie
     try:
         home = _one(cursor, "SELECT current_database()")
         is_ordered = _one(cursor, "SELECT current_setting('preserve_insertion_order')")
+        if base and not base.is_retired:
+            copy_file(base.path, path)
         cursor.execute(f"ATTACH {quoted(str(path))} AS {_ALIAS}")
         try:
             # Marts are stored by time and time-bound queries live on it: the copy keeps that order even
             # where the loader has switched it off.
             cursor.execute("SET preserve_insertion_order = true")
-            _fill(cursor, home, tables, views)
+            _fill(cursor, home, tables, views, base)
+            free_share = _free_share(cursor)
         finally:
             cursor.execute(f"SET preserve_insertion_order = {is_ordered}")
             cursor.execute(f"USE {_name(home)}")
@@ -57,21 +75,73 @@ def write(con: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[str], vie
     finally:
         cursor.close()
     _prove(path, [*tables, *(view.name for view in views)])
+    return free_share
 
 
-def _fill(cursor: duckdb.DuckDBPyConnection, home: str, tables: Sequence[str], views: Sequence[View]) -> None:
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file inside the kernel, sharing blocks where the file system can."""
+    with source.open("rb") as reader, target.open("xb") as writer:
+        left = os.fstat(reader.fileno()).st_size
+        try:
+            while left > 0 and (moved := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
+                left -= moved
+        except OSError:  # another file system, or one that cannot
+            reader.seek(writer.tell())
+        if left:
+            writer.seek(0, os.SEEK_END)
+            reader.seek(writer.tell())
+            shutil.copyfileobj(reader, writer, 1 << 24)
+
+
+def _fill(
+    cursor: duckdb.DuckDBPyConnection, home: str, tables: Sequence[str], views: Sequence[View], base: Base | None
+) -> None:
     cursor.execute("BEGIN")  # one transaction: all tables are of one state of the warehouse
     try:
         for table in tables:
-            _copy(cursor, home, table)
+            if not (base and _exchange_weeks(cursor, home, table, base)):
+                _copy(cursor, home, table)
         cursor.execute(f"USE {_ALIAS}")  # a view's names resolve in the edition, not in the warehouse
         for view in views:
             _create_view(cursor, view)
+        regulator_macros.create(cursor)
     except BaseException:
         cursor.execute("ROLLBACK")
         raise
     cursor.execute("COMMIT")
     cursor.execute(f"CHECKPOINT {_ALIAS}")  # leaves no write-ahead file behind
+
+
+def _exchange_weeks(cursor: duckdb.DuckDBPyConnection, home: str, table: str, base: Base) -> bool:
+    """Bring a table of the copied edition up to now week by week; return whether that was possible."""
+    changed, period = base.changed.get(table), base.periods.get(table)
+    if changed is None:
+        return False
+    source, target = f"{_name(home)}.{_qualified(table)}", f"{_ALIAS}.{_qualified(table)}"
+    if changed and (period is None or _layout(cursor, home, table) != _layout(cursor, _ALIAS, table)):
+        return False
+    for condition in weeks.conditions(str(period), changed):
+        cursor.execute(f"DELETE FROM {target} WHERE {condition}")
+        cursor.execute(f"INSERT INTO {target} BY NAME SELECT * FROM {source} WHERE {condition}")
+    return True
+
+
+def _layout(cursor: duckdb.DuckDBPyConnection, database: str, table: str) -> list[Any]:
+    schema, _, relation = table.partition(".")
+    return cursor.execute(
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        " WHERE (database_name, schema_name, table_name) = (?, ?, ?) ORDER BY column_index",
+        [database, schema, relation],
+    ).fetchall()
+
+
+def _free_share(cursor: duckdb.DuckDBPyConnection) -> float:
+    found = _one(
+        cursor,
+        "SELECT free_blocks / greatest(total_blocks, 1) FROM pragma_database_size()"
+        f" WHERE database_name = '{_ALIAS}'",
+    )
+    return float(found or 0)
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, home: str, table: str) -> None:
@@ -92,7 +162,7 @@ def _copy(cursor: duckdb.DuckDBPyConnection, home: str, table: str) -> None:
     ).fetchall()
     target = f"{_ALIAS}.{_qualified(table)}"
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_ALIAS}.{_name(schema)}")
-    cursor.execute(f"CREATE TABLE {target} AS FROM {_name(home)}.{_qualified(table)}")
+    cursor.execute(f"CREATE OR REPLACE TABLE {target} AS FROM {_name(home)}.{_qualified(table)}")
     _comment(cursor, "TABLE", target, found[0], dict(columns))
 
 
@@ -100,7 +170,7 @@ def _create_view(cursor: duckdb.DuckDBPyConnection, view: View) -> None:
     schema = view.name.partition(".")[0]
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
     # Own lines: the text may end in a comment.
-    cursor.execute(f"CREATE VIEW {_qualified(view.name)} AS\n{view.sql.strip().rstrip(';')}\n")
+    cursor.execute(f"CREATE OR REPLACE VIEW {_qualified(view.name)} AS\n{view.sql.strip().rstrip(';')}\n")
     _comment(cursor, "VIEW", _qualified(view.name), view.comment, view.columns)
 
 

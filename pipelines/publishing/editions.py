@@ -1,8 +1,9 @@
 """Published editions: read-only copies of chosen tables, swapped in whole so no reader sees half a build.
 
 A build is a new file under a new name; people and programs follow the pointer `editions/<name>.duckdb`. A
-file that was published is never written again: that is what lets any number of readers stay open while the
-next build runs.
+published file is never written again while anyone can read it: that is what lets any number of readers stay
+open while the next build runs. Only the oldest kept one, once no pointer leads to it and no reader holds it,
+is taken out of its name and brought up to date instead of being deleted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import MachineError, WrongCallError
-from pipelines.publishing import edition_file
+from pipelines.publishing import base, edition_file
+from pipelines.publishing.base import Base
 from pipelines.publishing.edition_file import View
 
 if TYPE_CHECKING:
@@ -64,9 +66,12 @@ def publish(
         _refuse_stray_wal(folder)
         build = _next_build(folder)
         try:
-            unfinished = {
-                name: _write(con, folder, name, build, tables[name], (views or {}).get(name, ())) for name in MODES
-            }
+            unfinished = {}
+            free_shares = {}
+            for name in MODES:
+                unfinished[name], free_shares[name] = _write(
+                    con, folder, name, build, tables[name], (views or {}).get(name, ())
+                )
             published = _swap(folder, build, unfinished)
         except (duckdb.Error, OSError) as error:
             _remove_unfinished(folder)
@@ -77,6 +82,8 @@ def publish(
         except BaseException:
             _remove_unfinished(folder)
             raise
+        for name, path in published.items():
+            base.note(con, name, path, tables[name], (views or {}).get(name, ()), free_shares[name])
         _write_account(folder, build, tables, views or {}, data_through)
         _prune(folder)
         _sync(folder)
@@ -126,15 +133,37 @@ def _write(
     build: int,
     tables: Sequence[str],
     views: Sequence[View],
-) -> Path:
-    """Write one edition under a name nobody follows yet, to the disk and closed to writing."""
+) -> tuple[Path, float]:
+    """Write one edition under a name nobody follows yet, to the disk and closed to writing; and its free share.
+
+    It starts from an earlier file where that is the very one that was published.
+    """
     path = folder / f"{_BUILDING}{name}-{build}.duckdb"
-    edition_file.write(con, path, tables, views)
+    free_share = edition_file.write(con, path, tables, views, _base(con, folder, name, path, tables, views))
     if _beside(path).exists():
         raise MachineError(f"{path.name} still has a write-ahead file after its checkpoint: publish again")
     path.chmod(MODES[name])
     _sync(path)
-    return path
+    return path, free_share
+
+
+def _base(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    name: str,
+    path: Path,
+    tables: Sequence[str],
+    views: Sequence[View],
+) -> Base | None:
+    """Return the file to start from: the one that would be deleted, moved to the new path, or the last one."""
+    versions = _versions(folder, name)
+    current = _pointer(folder, name).resolve()
+    oldest = versions[min(versions)] if len(versions) >= KEPT_VERSIONS else None
+    if oldest and oldest != current:
+        retired = base.find(con, oldest, name, tables, views, is_retired=True)
+        if retired and base.take(oldest, path):
+            return retired
+    return base.find(con, current, name, tables, views)
 
 
 def _swap(folder: Path, build: int, unfinished: Mapping[str, Path]) -> dict[str, Path]:

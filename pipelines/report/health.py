@@ -73,7 +73,7 @@ def silent(facts: Facts) -> list[tuple[str, str, Contract]]:
     found = []
     for feed, contract in contracts.contracts().items():
         rows = [row for row in facts.feeds.rows if row["feed"] == feed]
-        if not rows:
+        if not rows and contract.is_owed:
             found.append((feed, "", contract))
         found += [(feed, str(row["source"]), contract) for row in rows if is_stale(row, contract, facts)]
     return found
@@ -121,7 +121,7 @@ def feed_table(facts: Facts, words: Words) -> Table:
     for feed, contract in contracts.contracts().items():
         sent = sorted((row for row in facts.feeds.rows if row["feed"] == feed), key=lambda row: str(row["source"]))
         name = words.name("feed", feed)
-        if not sent:
+        if not sent and contract.is_owed:
             rows.append(
                 (
                     Cell(name),

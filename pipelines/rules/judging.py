@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipelines.errors import MachineError
+from pipelines import catalog
+from pipelines.building import state, tables
+from pipelines.catalog import Model
 from pipelines.rules import policy
 from pipelines.warehouse import comment
 
@@ -34,6 +37,11 @@ ORIGIN = ("snapshot_sha256", "line")
 
 def write_law(con: duckdb.DuckDBPyConnection) -> None:
     """Write what the rule files state as tables: policy.threshold, policy.parameter, policy.document, rule tables."""
+    with tables.transaction(con):
+        _write_law(con)
+
+
+def _write_law(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "CREATE OR REPLACE TABLE policy.threshold (rule VARCHAR, part VARCHAR, must_be VARCHAR, value DECIMAL(18, 3),"
         " unit VARCHAR, in_force_from DATE, in_force_until DATE, source VARCHAR)"
@@ -94,28 +102,31 @@ def judge(con: duckdb.DuckDBPyConnection) -> None:
     """Judge every rule and write policy.<rule>, policy.verdict and policy.evidence.
 
     Verdicts are met, breached, exempt, undetermined and not_in_force; all but the first two carry a reason code.
+    A rule whose measure names `period` is judged anew only for the weeks that changed, or wholly where its file, a
+    threshold or a table of the rules did.
 
     Raises:
         MachineError: a measure does not run.
     """
-    import duckdb
-
+    number = state.begin(con, "judge")
     for rule in policy.rules().values():
-        try:
-            con.execute(f"CREATE OR REPLACE TABLE policy.{rule.name} AS {judged_select(rule)}")
-        except duckdb.Error as error:
-            raise MachineError(f"sql/policy/{rule.name}/measure.sql does not run: {error}") from error
-        comment(
-            con,
-            f"policy.{rule.name}",
-            rule.measure.description,
-            {**rule.measure.columns, **_tables()["judged"]["columns"]},
-        )
+        tables.refresh(con, judged(rule), number)
     subjects = [rule for rule in policy.rules().values() if rule.subject_kind != "release"]
-    con.execute(f"CREATE OR REPLACE TABLE policy.verdict AS {' UNION ALL '.join(map(verdict_select, subjects))}")
-    _comment(con, "policy.verdict")
-    con.execute(f"CREATE OR REPLACE TABLE policy.evidence AS {' UNION ALL '.join(map(evidence_select, subjects))}")
-    _comment(con, "policy.evidence")
+    with tables.transaction(con):
+        for name, select in (("verdict", verdict_select), ("evidence", evidence_select)):
+            con.execute(f"CREATE OR REPLACE TABLE policy.{name} AS {' UNION ALL '.join(map(select, subjects))}")
+            _comment(con, f"policy.{name}")
+
+
+def judged(rule: policy.Rule) -> Model:
+    """Return the table of a judged rule: what was measured, with threshold, verdict and reason beside it."""
+    measure = catalog.judged()[f"policy.{rule.name}"]
+    return replace(
+        measure,
+        sql=judged_select(rule),
+        columns={**measure.columns, **_tables()["judged"]["columns"]},
+        reads=measure.reads | {"policy.threshold"},
+    )
 
 
 def judged_select(rule: policy.Rule) -> str:

@@ -12,7 +12,8 @@ from pipelines.simulation.plan import Plan
 
 HEADER = (
     "站点", "别名", "企业名称", "统一社会信用代码", "县区代码", "主体类型", "重点名单来源", "项目代码", "备案产能",
-    "年运量", "年运量年份", "专用线状态", "专用线启用日期", "预期报送频率", "衡器最大称量", "分度值",
+    "年运量", "年运量年份", "专用线状态", "专用线启用日期", "预期报送频率", "衡器最大称量", "分度值", "联系人",
+    "联系电话",
 )  # fmt: skip
 MEMBER_KINDS = ("logistics_park", "industrial_park")
 TONNES_A_TICKET = 28.0  # what an average load is, to give sites a filed capacity that fits their trade
@@ -67,8 +68,15 @@ def _row(plan: Plan, city: City, site: Site, linked: Mapping[int, tuple[str, int
         linked[site.number][0] if site.number in linked else "", capacity_t(plan, city, site, linked),
         site.haul_t, 2025 if site.haul_t is not None else None, site.siding_state, site.siding_since,
         "每日" if site.source >= 0 else "", site.scale_max_kg or None,
-        plan["scale_division_kg"] if site.scale_max_kg else None,
+        plan["scale_division_kg"] if site.scale_max_kg else None, *_contact(site),
     ]  # fmt: skip
+
+
+def _contact(site: Site) -> tuple[str, str]:
+    """Who answers for a sender: a name that says it is invented, a number nobody can have; some are not known."""
+    if site.source < 0 or site.number % 5 == 3:
+        return "", ""
+    return f"{'张李王赵'[site.number % 4]}（演示）", f"0396-0000{site.number:03d}"
 
 
 def cohort_place(plan: Plan, site: Site) -> str:

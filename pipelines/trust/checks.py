@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import catalog
+from pipelines import catalog, contracts
 from pipelines.errors import CheckFailedError, MachineError
 from pipelines.settings import ROOT, Settings
+from pipelines.trust import scope
 from pipelines.trust.check_result import CheckResult, machine_error, verdict_message
 
 if TYPE_CHECKING:
@@ -81,12 +82,15 @@ def _mart_check(path: Path) -> MartCheck:
     return MartCheck(name=path.stem, sql=sql, columns=header["columns"], **texts)
 
 
-def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
+def run(con: duckdb.DuckDBPyConnection, settings: Settings, *, is_full: bool = False) -> CheckSummary:
     """Run all checks on the writer's connection, record them and write the Data Docs.
 
     The connection must not be inside a transaction: the checks read what is committed. The rows of the last run
     in `meta.check_result` are replaced. Data Docs lie in `data_docs/` under the home folder, what an engineer
     needs to mend a check that broke in `logs/checks.log`.
+
+    Great Expectations looks at the rows that came since the last run that found their feed trusted (`scope`), with
+    `is_full` at all rows.
 
     Raises:
         MachineError: a file in `expectations/mart` has no proper header.
@@ -96,12 +100,16 @@ def run(con: duckdb.DuckDBPyConnection, settings: Settings) -> CheckSummary:
     docs = settings.home / "data_docs"
     partial = settings.home / ".data_docs.partial"
     results: list[CheckResult] = []
+    scopes = {
+        name: scope.scope_of(con, contract, is_full=is_full) for name, contract in contracts.contracts().items()
+    }
+    scope.begin(con, scopes.values())
 
     def validate() -> None:
-        from pipelines.trust import suites
+        from pipelines.trust import validating
 
         shutil.rmtree(partial, ignore_errors=True)
-        results.extend(suites.validate(con, settings, run_id, partial))
+        results.extend(validating.validate(con, settings, run_id, partial, scopes))
 
     def write_docs() -> None:
         from pipelines.trust import data_docs
@@ -187,8 +195,6 @@ def _attempt(name: str, step: Callable[[], None], language: str) -> CheckResult 
 
 def _is_built(con: duckdb.DuckDBPyConnection, check: MartCheck) -> bool:
     """Whether the tables a check reads are there; before the first build there is no figure to distrust."""
-    from pipelines import catalog
-
     there = {
         name for (name,) in con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
     }
@@ -232,6 +238,8 @@ def _run_mart_check(con: duckdb.DuckDBPyConnection, check: MartCheck, language: 
 
 def _record(con: duckdb.DuckDBPyConnection, run_id: int, results: list[CheckResult]) -> None:
     names = [field.name for field in fields(CheckResult)]
+    untrusted = {result.feed for result in results if not result.is_success and result.severity == "critical"}
+    is_gx_broken = "great_expectations" in untrusted
     con.begin()
     try:
         con.execute("DELETE FROM meta.check_result")
@@ -240,6 +248,8 @@ def _record(con: duckdb.DuckDBPyConnection, run_id: int, results: list[CheckResu
             " now() AS checked_at",
             [[run_id, *astuple(result)] for result in results],
         )
+        if not is_gx_broken:
+            scope.trust(con, contracts.contracts().keys() - untrusted)
         con.commit()
     except BaseException:
         con.rollback()

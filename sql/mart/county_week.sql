@@ -2,7 +2,7 @@
 description: Dispatch, utilisation, operating rate and completeness of each county in each week, and of the whole city.
 grain: one row a (county_code, week_start)
 period: week_start
-lookback: 4
+lookback: unbounded
 columns:
   county_code: GB/T 2260 code; 411700 is the whole city, sites outside the register and of the city itself included
   county_name: county or city
@@ -27,28 +27,16 @@ columns:
   largest_firm_share: share of the largest firm in the dispatch
   is_holiday_week: whether a public holiday falls on Monday to Friday of the week
 */
-WITH operating_day AS (
-    SELECT
-        site_id,
-        week_start,
-        count(DISTINCT weighed_on) AS day_count
-    FROM mart.release
-    WHERE NOT is_reweighed
-    GROUP BY site_id, week_start
-),
-
-site_week AS (
+WITH site_week AS (
     SELECT
         site_week.*,
-        coalesce(operating_day.day_count, 0) >= 4 AS is_operating,
+        site_week.release_day_count >= 4 AS is_operating,
         sum(site_week.release_count) OVER (
             PARTITION BY site_week.site_id
             ORDER BY site_week.week_start
             RANGE BETWEEN INTERVAL 21 DAYS PRECEDING AND CURRENT ROW
         ) > 0 AS is_active
     FROM mart.site_week AS site_week
-    LEFT JOIN operating_day
-        ON site_week.site_id = operating_day.site_id AND site_week.week_start = operating_day.week_start
 ),
 
 placed AS (

@@ -2,7 +2,7 @@
 description: Heavy weighings that are no release; re-weighed before leaving, inbound or internal. Leads only, outside every rate.
 grain: one row a ticket_id
 period: week_start
-lookback: 1
+lookback: 0
 columns:
   ticket_id: ticket
   lead_kind: reweighed, in or internal

@@ -2,7 +2,7 @@
 description: Every release over a limit, or not determinable, with the evidence. A ticket proves loading and release, not driving on a road.
 grain: one row a ticket_id
 period: week_start
-lookback: 1
+lookback: 0
 columns:
   record_id: ticket of the release
   ticket_no: number on the ticket

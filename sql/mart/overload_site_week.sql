@@ -2,7 +2,7 @@
 description: Releases over the limit by site and week; leads, counted against the releases that can be determined.
 grain: one row a (site_id, week_start)
 period: week_start
-lookback: 1
+lookback: 0
 columns:
   site_id: site
   county_code: county of the site

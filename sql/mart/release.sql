@@ -2,7 +2,8 @@
 description: Outbound weighings. The last one of a plate before it leaves is the release; an earlier, heavier one is kept as re-weighed.
 grain: one row a ticket_id
 period: week_start
-lookback: 1
+lookback: 0
+lookahead: 1
 columns:
   ticket_id: ticket
   site_id: site
@@ -54,7 +55,7 @@ reweigh_drop AS (
 reweighed AS (
     SELECT
         heavy.ticket_id,
-        min_by(light.ticket_id, light.weighed_at) AS reweighed_ticket_id
+        min_by(light.ticket_id, (light.weighed_at, light.ticket_id)) AS reweighed_ticket_id
     FROM outbound AS heavy
     INNER JOIN outbound AS light
         ON

@@ -14,6 +14,7 @@ columns:
   iso_week: ISO week, as 2026-W47
   ticket_count: tickets in force, all directions
   release_count: releases
+  release_day_count: days with releases
   dispatch_t: net mass of the releases, t
   expected_day_count: days on which tickets are expected by the register's cadence and the calendar
   seen_day_count: expected days with at least one ticket
@@ -62,18 +63,8 @@ site AS (
         NULL AS entity_kind,
         NULL AS filed_capacity_t,
         'none' AS expected_cadence
-    FROM staging.weighbridge_ticket AS ticket
+    FROM staging.ticket_day AS ticket
     ANTI JOIN staging.site AS registered ON ticket.site_id = registered.site_id
-),
-
-ticket_day AS (
-    SELECT
-        site_id,
-        weighed_on,
-        count(*) AS ticket_count,
-        max(weighed_at) AS last_weighed_at
-    FROM staging.weighbridge_ticket
-    GROUP BY site_id, weighed_on
 ),
 
 expected AS (
@@ -91,7 +82,8 @@ expected AS (
         max(ticket_day.last_weighed_at) AS last_weighed_at
     FROM site
     CROSS JOIN week_day
-    LEFT JOIN ticket_day ON site.site_id = ticket_day.site_id AND week_day.day_on = ticket_day.weighed_on
+    LEFT JOIN staging.ticket_day AS ticket_day
+        ON site.site_id = ticket_day.site_id AND week_day.day_on = ticket_day.weighed_on
     GROUP BY site.site_id, week_day.week_start
 ),
 
@@ -100,6 +92,7 @@ dispatch AS (
         site_id,
         week_start,
         count(*) AS release_count,
+        count(DISTINCT weighed_on) AS release_day_count,
         sum(net_t) AS dispatch_t
     FROM mart.release
     WHERE NOT is_reweighed
@@ -117,6 +110,7 @@ SELECT
     week.iso_week,
     expected.ticket_count,
     coalesce(dispatch.release_count, 0) AS release_count,
+    coalesce(dispatch.release_day_count, 0) AS release_day_count,
     coalesce(dispatch.dispatch_t, 0)::DECIMAL(18, 3) AS dispatch_t,
     expected.expected_day_count,
     expected.seen_day_count,

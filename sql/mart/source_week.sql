@@ -2,7 +2,7 @@
 description: Rows of each feed and source by the week they tell of, and what was put aside, for the health of the feeds.
 grain: one row a (feed, source, week_start)
 period: week_start
-lookback: 0
+lookback: unbounded
 columns:
   feed: feed
   source: source profile

@@ -4,7 +4,7 @@ description: >-
   that are no release.
 grain: one row a (kind, cause, week_start)
 period: week_start
-lookback: 1
+lookback: 0
 columns:
   week_start: Monday of the ISO week
   kind: undetermined (a release, outside the rate for want of a fact) or lead (over a limit, but no release)

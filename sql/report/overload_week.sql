@@ -2,7 +2,7 @@
 description: Releases over the limit by county and week, against the releases that can be determined.
 grain: one row a (county_code, week_start)
 period: week_start
-lookback: 1
+lookback: 0
 columns:
   week_start: Monday of the ISO week
   county_code: county of the sites; the city code for all sites, its own included; NULL for sites outside the register

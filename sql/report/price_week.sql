@@ -4,7 +4,7 @@ description: >-
   and its neighbours.
 grain: one row a (area_code, product_id, unit, basis, tax, week_start)
 period: week_start
-lookback: 1
+lookback: unbounded
 columns:
   week_start: Monday of the ISO week
   area_code: county code, the city code for a city alert, or the given text for an area outside the region table

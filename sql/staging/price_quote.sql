@@ -4,7 +4,7 @@ description: >-
   dated more than a year after 99 in 100 others is a mistyped year: it is left out, and asked about.
 grain: one row a quote_id
 period: week_start
-lookback: 0
+lookback: unbounded
 columns:
   quote_id: first 12 digits of the file's SHA-256 and the line
   quoted_on: date the price was quoted for

@@ -20,6 +20,8 @@ columns:
   expected_cadence: how often tickets are expected
   scale_max_kg: maximum capacity of the weighbridge, kg
   scale_division_kg: verification scale interval e, kg
+  contact_name: person to call when tickets stay away
+  contact_phone: phone of that person
   snapshot_sha256: file the row came with
   line: line of that file
 */
@@ -41,6 +43,8 @@ SELECT
     site.expected_cadence,
     site.scale_max_kg,
     site.scale_division_kg,
+    site.contact_name,
+    site.contact_phone,
     site.snapshot_sha256,
     site.line
 FROM raw.site_register AS site

@@ -2,7 +2,7 @@
 description: >-
   Every name a site goes by. A site's own name is its own, whoever else claims it; a site that a later register names as
   another's former name is retired, and all its names mean the new one. Any other name that two sites claim belongs to
-  neither.
+  neither. What the register does not settle, an answer may (`sandwatch names import`).
 grain: one row an alias
 period: none
 columns:
@@ -60,11 +60,36 @@ first_claim AS (
         site_id
     FROM name
     QUALIFY claim = min(claim) OVER (PARTITION BY alias)
+),
+
+registered AS (
+    SELECT
+        alias,
+        min(site_id) AS site_id
+    FROM first_claim
+    GROUP BY alias
+    HAVING count(DISTINCT site_id) = 1
+),
+
+-- Several feeds may ask about one name: the last answer stands.
+answered AS (
+    SELECT
+        answer.subject AS alias,
+        max_by(registered.site_id, (answer.load_no, answer.line)) AS site_id
+    FROM raw.name_answer AS answer
+    INNER JOIN registered ON answer.answer = registered.alias
+    ANTI JOIN registered AS settled ON answer.subject = settled.alias
+    WHERE answer.kind = 'unknown_site' AND answer.outcome = 'accepted'
+    GROUP BY answer.subject
 )
 
 SELECT
     alias,
-    min(site_id) AS site_id
-FROM first_claim
-GROUP BY alias
-HAVING count(DISTINCT site_id) = 1
+    site_id
+FROM registered
+UNION ALL
+SELECT
+    alias,
+    site_id
+FROM answered
+ORDER BY alias

@@ -13,23 +13,11 @@ columns:
 SELECT
     'weighbridge_ticket' AS feed,
     string_agg(DISTINCT source, ', ' ORDER BY source) AS source,
-    'unknown_site' AS kind,
-    site_name AS subject,
-    count(*) AS row_count,
+    kind,
+    subject,
+    sum(row_count)::BIGINT AS row_count,
     min(snapshot_sha256) AS snapshot_sha256
-FROM staging.weighbridge_ticket
-WHERE NOT is_registered_site
-GROUP BY ALL
-UNION ALL
-SELECT
-    'weighbridge_ticket' AS feed,
-    string_agg(DISTINCT source, ', ' ORDER BY source) AS source,
-    'unknown_product' AS kind,
-    product_name AS subject,
-    count(*) AS row_count,
-    min(snapshot_sha256) AS snapshot_sha256
-FROM staging.weighbridge_ticket
-WHERE product_id IS NULL AND product_name IS NOT NULL
+FROM staging.unknown_ticket_name
 GROUP BY ALL
 UNION ALL
 SELECT

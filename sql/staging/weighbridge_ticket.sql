@@ -40,6 +40,7 @@ columns:
   source: source profile
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
+  load_no: load that brought it; meta.load_account says when
 */
 SELECT
     left(ticket.snapshot_sha256, 12) || '-' || ticket.line AS ticket_id,
@@ -77,7 +78,8 @@ SELECT
     ticket.suspect_codes,
     ticket.feed_source AS source,
     ticket.snapshot_sha256,
-    ticket.line
+    ticket.line,
+    ticket.load_no
 FROM raw.weighbridge_ticket AS ticket
 LEFT JOIN staging.site_alias AS alias ON ticket.site_name = alias.alias
 LEFT JOIN staging.site AS site ON alias.site_id = site.site_id

@@ -1,12 +1,15 @@
 /*
 description: Gross mass of every release against the limits that its known facts leave possible (interval rule).
 grain: one row a (subject_id, part), a release
+period: week_start
+lookback: 0
 columns:
   subject_id: ticket of the release
   subject_name: plate
   county_code: county of the site
   part: over_limit
   judged_on: local date of the weighing
+  week_start: Monday of its ISO week
   value_low: gross less the highest possible limit, kg
   value_high: gross less the lowest possible limit, kg
   base: 1
@@ -71,6 +74,7 @@ SELECT
     release_at.county_code,
     'over_limit' AS part,
     release_at.weighed_on AS judged_on,
+    release_at.week_start,
     release_at.gross_kg - coalesce(layout_limit.limit_high_kg, any_limit.limit_high_kg) AS value_low,
     release_at.gross_kg - coalesce(layout_limit.limit_low_kg, any_limit.limit_low_kg) AS value_high,
     1 AS base,

@@ -5,7 +5,7 @@ description: >-
   holiday weeks left out. Key-project cover and days of stock have no feed yet: unknown, which never means tight.
 grain: one row a (county_code, week_start)
 period: week_start
-lookback: 8
+lookback: unbounded
 columns:
   county_code: GB/T 2260 code of the county
   week_start: Monday of the week

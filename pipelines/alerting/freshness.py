@@ -1,0 +1,142 @@
+"""From silent and late sources to messages: one to each who repairs them, and again only when something changed.
+
+A channel is told when a source falls silent or late, when one of several recovers, when the last one has recovered,
+and once a week as long as nothing changes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import contracts
+from pipelines.alerting import alert_log, alerts, channels, freshness_message, sources
+from pipelines.alerting.channels import Channel, Message
+from pipelines.alerting.sources import Standing
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOG = logging.getLogger(__name__)
+REMIND_DAYS = 7  # from one message to the next while nothing changes
+
+
+@dataclass
+class FreshnessSummary:
+    """What a call found and did. `sent` and `pending` count messages over all channels, `unchanged` those not due.
+
+    `silent`, `gap` and `late` count entries to chase: a feed that stopped as a whole is one.
+    """
+
+    as_of: dt.date
+    silent: int = 0
+    gap: int = 0
+    late: int = 0
+    sent: int = 0
+    pending: int = 0
+    unchanged: int = 0
+    titles: list[str] = field(default_factory=list)
+    dead_channels: list[str] = field(default_factory=list)
+    unknown_years: list[int] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as JSON types."""
+        return {**asdict(self), "as_of": self.as_of.isoformat()}
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a channel was told last: on which day, and the state of each source."""
+
+    on: dt.date
+    states: dict[str, str]
+
+    @classmethod
+    def read(cls, text: str | None) -> _Told | None:
+        """From the log; None where nothing is open."""
+        if text is None:
+            return None
+        raw = json.loads(text)
+        return cls(dt.date.fromisoformat(raw["on"]), raw["states"])
+
+    def write(self) -> str:
+        """For the log."""
+        return json.dumps({"on": self.on.isoformat(), "states": self.states}, ensure_ascii=False, sort_keys=True)
+
+
+def check(
+    settings: Settings, as_of: dt.date | None = None, edition: duckdb.DuckDBPyConnection | Path | None = None
+) -> FreshnessSummary:
+    """Look which sources are silent or late, tell who repairs them what changed; safe to call at any time.
+
+    Args:
+        settings: language, addresses, and the folder of messages and of the log.
+        as_of: last day that counts; see `sources.standing` for the default.
+        edition: a published regulator edition or a connection to one; by default the one of the settings.
+
+    Raises:
+        WrongCallError: nothing is published yet.
+    """
+    standing = sources.standing(settings, as_of, edition)
+    counts = Counter(source.state for source in standing.chased)
+    summary = FreshnessSummary(
+        standing.as_of, counts["silent"], counts["gap"], counts["late"], unknown_years=[*standing.unknown_years]
+    )
+    if standing.unknown_years:
+        LOG.warning(
+            "holidays of %s are not known: Monday to Friday count as work days. Install a newer chinesecalendar",
+            ", ".join(map(str, standing.unknown_years)),
+        )
+    repairers = dict.fromkeys(contract.who_fixes for contract in contracts.contracts().values())
+    with alert_log.opened(settings.alerts) as log:
+        for channel in channels.of(settings):
+            for who_fixes in repairers:
+                title = f"freshness {who_fixes}"
+                told = _Told.read(log.alarm(channel.channel_id, title))
+                now = _Told(standing.as_of, {s.key: s.state for s in standing.chased if s.who_fixes == who_fixes})
+                if told is None and not now.states:
+                    continue
+                if told and told.states == now.states and (now.on - told.on).days < REMIND_DAYS:
+                    summary.unchanged += 1
+                    continue
+                message = _message(standing, who_fixes, told, now, settings.language)
+                if _deliver(channel, message, summary):
+                    log.add_alarm(
+                        channel.channel_id, title, now.write() if now.states else None, message=message.name,
+                        sent_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                    )  # fmt: skip
+    return summary
+
+
+def _deliver(channel: Channel, message: Message, summary: FreshnessSummary) -> bool:
+    if not channel.deliver(message):
+        summary.pending += 1
+        if channel.channel_id not in summary.dead_channels:
+            summary.dead_channels.append(channel.channel_id)
+        return False
+    summary.sent += 1
+    if message.title not in summary.titles:
+        summary.titles.append(message.title)
+    return True
+
+
+def _message(standing: Standing, who_fixes: str, told: _Told | None, now: _Told, language: str) -> Message:
+    # The same words to every channel that heard the same before: one file, however often it is tried.
+    parts = (who_fixes, told.write() if told else "", now.write())
+    message_id = f"freshness-{now.on:%Y%m%d}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
+    before = told.states if told else None
+    title, body = freshness_message.render(standing, who_fixes, before, language=language, message_id=message_id)
+    return Message(
+        title=channels.without_plates(alerts.DATA + title),
+        body=channels.without_plates(body),
+        folder="data",
+        name=message_id,
+        kind="warning" if now.states else "info",
+    )
