@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from pipelines import durable
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
-from pipelines.settings import Settings
-from pipelines.verbs import chasing, ingesting, naming, profiling, tracing, upkeep
-from pipelines.verbs.console import Json, Strict, Week, say, show
+from pipelines.verbs import chasing, ingesting, naming, profiling, running, tracing, upkeep
+from pipelines.verbs.console import say
 
 app = typer.Typer(
     name="sandwatch",
@@ -65,84 +66,6 @@ def simulate(
 
 
 @app.command()
-def build() -> None:
-    """Build staging and the marts that need no verdict."""
-    from pipelines import run as steps
-
-    say(f"built {len(steps.build(settings_module.load()))} tables")
-
-
-@app.command()
-def check() -> None:
-    """Run Great Expectations and the cross-table checks; a failed critical one stops publishing."""
-    from pipelines import run as steps
-
-    summary = steps.check(settings_module.load())
-    say(f"{summary.result_count} checks, {len(summary.failed_warning)} warnings; pages: {summary.docs_path}")
-
-
-@app.command()
-def judge(strict: Strict = False) -> None:
-    """Judge rules, prices and supply."""
-    from pipelines import run as steps
-
-    current = settings_module.load()
-    steps.judge(current)
-    say_verdicts(current, strict)
-
-
-def say_verdicts(current: Settings, strict: bool) -> None:
-    """Print how many subjects have which verdict; with `strict`, exit 1 when a rule of law is breached."""
-    from pipelines import run as steps
-
-    counts = steps.verdict_counts(current)
-    for rule, kind, verdict, count in counts:
-        say(f"{rule} ({kind}): {verdict} {count}")
-    if strict and any(kind == "law" and verdict == "breached" for _, kind, verdict, _ in counts):
-        raise typer.Exit(1)
-
-
-@app.command()
-def publish() -> None:
-    """Publish the regulator and the public edition."""
-    from pipelines import run as steps
-
-    for name, path in steps.publish(settings_module.load()).items():
-        say(f"{name}: {path}")
-
-
-@app.command()
-def alert() -> None:
-    """Send price events that were not sent yet."""
-    from pipelines import run as steps
-
-    show(steps.alert(settings_module.load()).to_json())
-
-
-@app.command()
-def report(week: Week = None) -> None:
-    """Write the weekly report."""
-    from pipelines import run as steps
-
-    say(str(steps.report(settings_module.load(), week)))
-
-
-@app.command()
-def run(week: Week = None, strict: Strict = False, as_json: Json = False) -> None:
-    """Build, check, judge, publish, alert and report."""
-    from pipelines import run as steps
-
-    current = settings_module.load()
-    done = steps.run_all(current, week, say)
-    if as_json:
-        show({"report": done["report"], "editions": done["editions"], "alerts": done["alerts"].to_json()})
-    elif done["report"]:
-        say(f"report: {done['report']}")
-    if strict:
-        say_verdicts(current, strict)
-
-
-@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT.")],
     edition: Annotated[Edition, typer.Option(help="Which published edition.")] = Edition.regulator,
@@ -158,18 +81,25 @@ def sql(
         say(result.note)
 
 
-for topic in (ingesting, profiling, naming, tracing, chasing, upkeep):
+for topic in (running, ingesting, profiling, naming, tracing, chasing, upkeep):
     topic.register(app)
 
 
 def main() -> None:
-    """Run a verb; expected errors become one line and their exit code."""
+    """Run a verb; expected errors, those of the disk too, become one line and their exit code."""
     settings_module.close_to_others()  # also for verbs that need no settings
     try:
         app()
     except SandwatchError as error:
         say(f"sandwatch: {error}")
         sys.exit(error.exit_code)
+    except Exception as error:
+        named = getattr(error, "filename", None)
+        trouble = durable.disk_trouble(error, Path(os.fsdecode(named)) if named else settings_module.load().home)
+        if trouble is None:
+            raise
+        say(f"sandwatch: {trouble}")
+        sys.exit(trouble.exit_code)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,10 @@ UNIT_WORDS = {
 }
 NUMBER_PERIODS = ("ever", "year", "day")
 CALENDARS = ("gregorian", "roc")
+# The workbook that goes back to a sender (`ingest --check`): its sheets, and what stands before the sender's columns.
+# A mended one may be sent in as it is, whatever the feed.
+CHECK_SHEETS = ("核对结果", "原表")
+CHECK_COLUMNS = ("原行号", "问题及处理办法")
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,7 @@ def read_contract(path: Path) -> Contract:
         where,
         {
             **{key: _freeze(value) for key, value in raw.items()},
+            "ignored": (*CHECK_COLUMNS, *_freeze(raw.get("ignored", []))),
             "columns": columns,
             "row_rules": rules,
             "sources": sources,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines.alerting.alerts import Summary
+    from pipelines.alerting.freshness import FreshnessSummary
     from pipelines.feeds.ingest import IngestResult
     from pipelines.trust.checks import CheckSummary
 
@@ -51,8 +53,12 @@ def build(settings: Settings, *, whole: bool = False) -> list[str]:
         return models.build(con, whole=whole)
 
 
-def check(settings: Settings) -> CheckSummary:
+def check(settings: Settings, *, is_full: bool = False) -> CheckSummary:
     """Run all checks and return what they found.
+
+    Args:
+        settings: whose warehouse.
+        is_full: look at every row in force, not only at those that came since the last check.
 
     Raises:
         CheckFailedError: a critical one failed. Whoever fixes the feed is told; nothing will be published.
@@ -63,7 +69,7 @@ def check(settings: Settings) -> CheckSummary:
 
     with warehouse.writer(settings) as con:
         number = state.begin(con, "check")
-        summary = checks.run(con, settings)
+        summary = checks.run(con, settings, is_full=is_full)
         state.finish(con, "check", number)
     try:
         checks.require(summary)
@@ -120,6 +126,21 @@ def alert(settings: Settings) -> Summary:
     return alerts.send(settings)
 
 
+def freshness(settings: Settings, as_of: dt.date | None = None) -> FreshnessSummary:
+    """Look which sources of the published edition are silent or late and tell who repairs them what changed.
+
+    Args:
+        settings: whose edition.
+        as_of: last day that counts; by default yesterday, in a simulated home the last day of its data.
+
+    Raises:
+        WrongCallError: nothing is published yet.
+    """
+    from pipelines.alerting import freshness as looking
+
+    return looking.check(settings, as_of)
+
+
 def report(settings: Settings, week: str | None = None) -> Path:
     """Write the weekly report of an ISO week (default: the last complete one) and return its path."""
     from pipelines.report import weekly
@@ -130,7 +151,7 @@ def report(settings: Settings, week: str | None = None) -> Path:
 def run_all(
     settings: Settings, week: str | None = None, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Build, check, judge, publish, alert and report; return what each step gave.
+    """Build, check, judge, publish, alert, look for silent sources and report; return what each step gave.
 
     Where no week is asked for and none can be reported (no dated data, no complete week yet), that is said and
     `report` is None: everything else was done.
@@ -149,6 +170,8 @@ def run_all(
     published = publish(settings)
     say("send alerts")
     alerted = alert(settings)
+    say("look for silent sources")
+    fresh = freshness(settings)
     say("write the weekly report")
     written: Path | None = None
     try:
@@ -157,7 +180,7 @@ def run_all(
         if week is not None:
             raise
         say(f"no report was written: {error}")
-    return {"checks": checked, "editions": published, "alerts": alerted, "report": written}
+    return {"checks": checked, "editions": published, "alerts": alerted, "freshness": fresh, "report": written}
 
 
 def _tables(con: duckdb.DuckDBPyConnection, schemas: tuple[str, ...]) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 WORD_TYPES = ("text", "plate", "code")
+# Nearly always empty, and a column of lists costs as much as ten of numbers: kept as one word, parted by |.
 LISTS = ("suspect_codes", "assumed_columns", "correction_ids")
 OUTCOME = "ENUM('accepted', 'superseded', 'voided', 'pending')"
 # The same in all rows of a file: a constant, which costs nothing as a number.
@@ -34,7 +35,7 @@ def numbered_columns(contract: Contract) -> tuple[str, ...]:
     if not is_numbered(contract):
         return ()
     words = [name for name, column in contract.columns.items() if column.type in WORD_TYPES]
-    return (*(name for name in words if name != contract.key[-1]), "number_period", *OF_THE_FILE)
+    return (*(name for name in words if name != contract.key[-1]), "number_period", *OF_THE_FILE, *LISTS)
 
 
 def table_of(contract: Contract) -> str:
@@ -84,21 +85,24 @@ def add_names(con: duckdb.DuckDBPyConnection, words_select: str) -> None:
 
 def words_of(relation: str, columns: tuple[str, ...]) -> str:
     """Return the SELECT of all words that some columns of a relation hold."""
-    return " UNION ALL ".join(f'SELECT DISTINCT "{column}" AS name FROM {relation}' for column in columns)
+    return " UNION ALL ".join(f"SELECT DISTINCT {_word(column)} AS name FROM {relation}" for column in columns)
+
+
+def _word(column: str, relation: str = "") -> str:
+    name = f'{relation}"{column}"'
+    return f"nullif(array_to_string({name}, '|'), '')" if column in LISTS else name
 
 
 def numbered_select(contract: Contract, relation: str, columns: Mapping[str, str]) -> str:
     """Return the SELECT of a relation of raw rows in the columns of the store, words replaced by their numbers."""
     numbered = [name for name in numbered_columns(contract) if name in columns]
     shown = ", ".join(
-        f'"n_{name}".name_no AS "{name}_no"'
-        if name in numbered
-        else f'nullif("given"."{name}", []) AS "{name}"'
-        if name in LISTS
-        else f'"given"."{name}"'
-        for name in columns
+        f'"n_{name}".name_no AS "{name}_no"' if name in numbered else f'"given"."{name}"' for name in columns
     )
-    joins = " ".join(f'LEFT JOIN store.name AS "n_{name}" ON "given"."{name}" = "n_{name}".name' for name in numbered)
+    given = '"given".'
+    joins = " ".join(
+        f'LEFT JOIN store.name AS "n_{name}" ON {_word(name, given)} = "n_{name}".name' for name in numbered
+    )
     return f'SELECT {shown} FROM {relation} AS "given" {joins}'
 
 
@@ -107,10 +111,10 @@ def _view_select(contract: Contract, columns: Mapping[str, str]) -> str:
     numbered = numbered_columns(contract)
     words = "(SELECT list(name ORDER BY name_no) FROM store.name)"
     shown = ", ".join(
-        f'{words}[stored."{name}_no"] AS "{name}"'
-        if name in numbered
-        else f'coalesce(stored."{name}", []) AS "{name}"'
+        f'coalesce(string_split({words}[stored."{name}_no"], \'|\'), []) AS "{name}"'
         if name in LISTS
+        else f'{words}[stored."{name}_no"] AS "{name}"'
+        if name in numbered
         else 'stored.outcome::VARCHAR AS "outcome"'
         if name == "outcome"
         else f'stored."{name}"'

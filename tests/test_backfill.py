@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import catalog, run, simulate, warehouse
+from pipelines import catalog, contracts, run, simulate, warehouse
 from pipelines.errors import InputRefusedError, MachineError, WrongCallError
 from pipelines.feeds import corrections, ingest
 from pipelines.settings import Settings
+from pipelines.trust import scope
 from pipelines.upkeep import backfill
 
 FEED = "weighbridge_ticket"
@@ -193,6 +194,26 @@ def test_a_copy_takes_the_place_of_a_row_that_is_dropped_now(
     assert counts == [(58, 0, 1), (62, 0, 0)]
     assert query(home, "SELECT line, reason_code FROM meta.reject") == [(2, "known_error")]
     assert backfill.read_again(home, FEED, W21).changed_weeks == []
+
+
+def test_rows_that_were_checked_and_changed_are_checked_again(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = contracts.contracts()[FEED]
+
+    def is_whole() -> bool:
+        with warehouse.writer(home) as con:
+            return scope.scope_of(con, contract).is_whole
+
+    with warehouse.writer(home) as con:
+        scope.begin(con, [scope.Scope(FEED, 0, 1, scope.scope_of(con, contract).fingerprint)])
+        scope.trust(con, [FEED])
+    assert not is_whole()
+    assert backfill.read_again(home, FEED, W21).changed_weeks == []
+    assert not is_whole()  # nothing changed, nothing to check
+    correct(monkeypatch, tmp_path / "c", "ticket_no = '3'", "{set: {operator: 张三}}")
+    assert backfill.read_again(home, FEED, W21).changed_weeks == ["2026-W21"]
+    assert is_whole()
 
 
 @pytest.mark.parametrize("action", ["drop", "{set: {net_kg: 30001}}", "{set: {weighed_at: 2026-06-03 08:00:00}}"])

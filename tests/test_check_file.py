@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pipelines import contracts
 from pipelines.errors import InputRefusedError, WrongCallError
-from pipelines.feeds import check_book, ingest
+from pipelines.feeds import check_book, containers, ingest, workbook
 from pipelines.feeds.check_file import CheckedFile, check
 from pipelines.settings import Settings
 
@@ -216,6 +217,53 @@ def test_a_workbook_is_checked_like_a_text(home: Settings, tmp_path: Path) -> No
     found, _, back = checked(home, path, out=tmp_path / "back.xlsx")
     assert (found.encoding, found.quarantined, found.out) == ("xlsx", 1, tmp_path / "back.xlsx")
     assert colour(at_line(back, 10)[2 + HEADER.index("毛重")]) == RED
+
+
+def mend(found: CheckedFile, path: Path, changed: dict[tuple[int, str], str]) -> Path:
+    """What a sender does: cells of the table put right in the workbook itself, all else left as it came."""
+    book = openpyxl.load_workbook(found.out)
+    sheet = book["原表"]
+    place = {cell.value: number for number, cell in enumerate(sheet[1])}
+    for (line, word), value in changed.items():
+        at_line(sheet, line)[place[word]].value = value
+    book.save(path)
+    os.utime(path, (0, 0))
+    return path
+
+
+def test_the_mended_workbook_itself_is_taken_in(home: Settings, tmp_path: Path) -> None:
+    rows = {3: ticket(3, 毛重="四十五吨"), 5: ticket(5, 货名="-碎石")}
+    rows |= {number: ticket(number, 毛重时间="乱") for number in (8, 9)}
+    path = write(tmp_path, table(100, rows))
+    found = check(home, FEED, path)
+    assert found.is_refused
+    good = {(5, "毛重"): "45000", (10, "毛重时间"): "2026-05-25 08:08:00", (11, "毛重时间"): "2026-05-25 08:09:00"}
+    account = ingest.ingest(home, FEED, [mend(found, tmp_path / "五月.mended.xlsx", good)])
+    (file,) = account.files
+    assert (file["rows"], file["accepted"], file["reasons"], file["questions"]) == (100, 100, {}, [])
+    assert any("sheet 核对结果 was not read" in note for note in file["notes"])
+    # It says what the sender's own file says once that is mended: the same rows again.
+    rows |= {number: ticket(number) for number in (3, 8, 9)}
+    again = ingest.ingest(home, FEED, [write(tmp_path, table(100, rows), "六月.csv")])
+    assert (again.total("duplicate"), again.total("accepted")) == (100, 0)
+
+
+@pytest.mark.parametrize("feed", sorted(contracts.contracts()))
+def test_what_the_check_adds_is_nobodys_question(feed: str) -> None:
+    contract = contracts.contracts()[feed]
+    assert set(check_book.OWN_COLUMNS) <= set(contract.ignored)
+    known = {word for column in contract.columns.values() for word in (column.name, *column.aliases)}
+    assert not known & set(check_book.OWN_COLUMNS)
+
+
+def test_a_mended_workbook_is_read_though_the_profile_names_sheets(home: Settings, tmp_path: Path) -> None:
+    contract = contracts.contracts()[FEED]
+    profile = dataclasses.replace(contract.sources["default"], sheets=("磅单",))
+    found = check(home, FEED, write(tmp_path, table(20)))
+    content = containers.look(found.out)
+    assert [cells[2:] for _, cells in workbook.read_workbook(content, contract, profile).rows] == [
+        ticket(number) for number in range(20)
+    ]
 
 
 def test_wrong_calls_are_told(home: Settings, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from pipelines import contracts, warehouse
+from pipelines.__main__ import app
 from pipelines.feeds import ingest
 from pipelines.settings import Settings
 from pipelines.trust import checks
@@ -97,6 +99,33 @@ def test_all_rows_are_checked_on_request_and_where_expectations_changed(
     assert rows_seen(check(settings)) == "all 5 rows do"
     request.getfixturevalue("strict")
     assert rows_seen(check(settings)) == "all 135 rows do"
+
+
+def test_the_command_line_asks_for_all_rows_and_all_tables(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDWATCH_HOME", str(settings.home))
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def looked_at() -> list[tuple[int, int]]:
+        with warehouse.writer(settings) as con:
+            asked = "SELECT after_load_no, load_no FROM meta.check_scope WHERE feed = ?"
+            return con.execute(asked, [FEED]).fetchall()
+
+    send(settings, "first", range(100))
+    whole = said("build")
+    said("check")
+    send(settings, "second", range(100, 130))
+    assert said("build") != whole
+    said("check")
+    assert looked_at() == [(1, 2)]
+    said("check", "--full")
+    assert looked_at() == [(0, 2)]
+    assert said("build", "--whole") == whole
 
 
 def test_a_file_of_known_rows_only_is_no_failure(settings: Settings) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from pipelines.errors import MachineError, WrongCallError
 from pipelines.publishing import editions
-from pipelines.publishing.editions import View
+from pipelines.publishing.edition_file import View
 from pipelines.settings import Settings
 
 TABLES = {

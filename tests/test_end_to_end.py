@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -30,6 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small city, loaded, judged, published and reported."""
     found = Settings(home=tmp_path_factory.mktemp("city") / "home", actor="tester")
     simulate.write_city(found.inbox, found.home / "truth", scale=0.05)
+    # Its sources are looked for as of its last day, not as of today.
+    found.simulated_mark.write_text("Everything below this folder is simulated.\n", encoding="utf-8")
     results = run.ingest_inbox(found)
     assert not any(result.refused for result in results)
     run.run_all(found)
@@ -282,13 +285,14 @@ def test_a_second_run_changes_nothing_and_sends_nothing(home: Settings, tmp_path
     done = run.run_all(again)
     assert contents(again) == before
     assert done["alerts"].sent == 0
+    assert (done["freshness"].sent, done["freshness"].as_of) == (0, dt.date(2026, 11, 22))
     assert (again.reports / "2026-W47" / "report.html").read_bytes() == page
 
 
 def test_a_failed_critical_check_keeps_the_good_edition(home: Settings, tmp_path: Path) -> None:
     again = Settings(home=tmp_path / "home")
     shutil.copytree(home.home, again.home, symlinks=True)
-    good = editions.current(again, "regulator")
+    good, told = editions.current(again, "regulator"), set(again.alerts.glob("data/**/*.txt"))
     with warehouse.writer(again) as con:  # a row lost between file and table: the sums do not add up any more
         con.execute(
             "DELETE FROM store.weighbridge_ticket WHERE rowid = (SELECT min(rowid) FROM store.weighbridge_ticket)"
@@ -298,7 +302,7 @@ def test_a_failed_critical_check_keeps_the_good_edition(home: Settings, tmp_path
     with pytest.raises(CheckFailedError, match="last good editions stay"):
         run.publish(again)
     assert editions.current(again, "regulator") == good
-    assert list(again.alerts.glob("data/**/*.txt"))
+    assert set(again.alerts.glob("data/**/*.txt")) > told
     assert not list(again.alerts.glob("machine/**/*.txt"))
 
 

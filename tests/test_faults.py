@@ -10,7 +10,6 @@ import datetime as dt
 import errno
 import json
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -62,12 +61,15 @@ def outcome_of(settings: Settings) -> list[tuple[Any, ...]]:
 
 
 def child(
-    settings: Settings, *words: str, module: str = "pipelines", before: Callable[[], None] | None = None
+    settings: Settings, *words: str, module: str = "pipelines", before: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # our own verbs; one thread forks
-        [sys.executable, "-m", module, *words],
+    """Run a verb; `before` is Python that a process runs before it becomes that verb."""
+    verb = [sys.executable, "-m", module, *words]
+    # Not in a fork of this process: it has threads, whose locks a fork would keep for ever.
+    become = f"import ctypes, os, resource, sys\n{before}\nos.execv(sys.argv[1], sys.argv[1:])"
+    return subprocess.run(  # noqa: S603  # our own verbs
+        [sys.executable, "-c", become, *verb] if before else verb,
         cwd=ROOT, env=city.environment(settings), text=True, capture_output=True, check=False, timeout=120,
-        preexec_fn=before,
     )  # fmt: skip
 
 
@@ -201,8 +203,8 @@ def test_a_retry_of_the_scheduler_after_a_kill_loads_once(home: Settings) -> Non
 # --- no room, not allowed -------------------------------------------------------------------------------------------
 
 
-def limit_file_size(size_bytes: int) -> Callable[[], None]:
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+def limit_file_size(size_bytes: int) -> str:
+    return f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size_bytes}, {size_bytes}))"
 
 
 @pytest.mark.parametrize("what", ["copy", "typed rows", "warehouse"])
@@ -219,6 +221,22 @@ def test_no_room_is_said_and_the_plain_rerun_does_it(what: str, home: Settings) 
     for kept in home.snapshots.rglob("*.csv"):
         assert kept.stem == durable.sha256_of(kept)
     assert child(home, "ingest", FEED).returncode == 0
+    assert outcome_of(home) == [("tickets", 3000, 3000), ("files", 1, 3000)]
+
+
+def test_no_room_in_any_other_step_is_said_too(home: Settings, tmp_path: Path) -> None:
+    """What the system says while a verb writes anything else still becomes one line, not a traceback."""
+    write_tickets(home.inbox / FEED / "default" / "a.csv", 3000)
+    assert child(home, "ingest", FEED).returncode == 0
+    written = ("simulate", str(tmp_path / "city"), "--scale", "0.05", "--weeks", "1")
+    for words, limit in ((("build",), 300_000), (written, 1000)):
+        failed = child(home, *words, before=limit_file_size(limit))
+        assert failed.returncode == 3, failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert len(failed.stderr.strip().splitlines()) == 1
+        assert "File too large" in failed.stderr
+        assert "run the same command again" in failed.stderr
+        assert child(home, *words).returncode == 0
     assert outcome_of(home) == [("tickets", 3000, 3000), ("files", 1, 3000)]
 
 
@@ -261,17 +279,16 @@ def test_a_full_disk_is_said_and_what_was_loaded_stays(small_disk: Callable[[int
     assert outcome_of(home) == [("tickets", 6000, 6000), ("files", 2, 6000)]
 
 
-def obey_file_modes() -> None:
-    """Give up what lets root write everywhere; others have nothing to give up."""
-    if os.getuid() == 0:
-        libc = ctypes.CDLL(None, use_errno=True)
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            if libc.prctl(24, capability, 0, 0, 0) != 0:  # PR_CAPBSET_DROP
-                os._exit(77)
+# Give up what lets root write everywhere (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH); others have nothing to give up.
+OBEY_FILE_MODES = """
+for capability in (1, 2) if os.getuid() == 0 else ():
+    if ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) != 0:  # PR_CAPBSET_DROP
+        os._exit(77)
+"""
 
 
 def may_obey() -> bool:
-    probe = subprocess.run([sys.executable, "-c", ""], preexec_fn=obey_file_modes, check=False)
+    probe = subprocess.run([sys.executable, "-c", f"import ctypes, os\n{OBEY_FILE_MODES}"], check=False)  # noqa: S603
     return probe.returncode == 0
 
 
@@ -286,7 +303,7 @@ def test_a_closed_folder_is_said_and_nothing_changes(closed: str, home: Settings
     if closed == "home":
         warehouse.lock_path(home).unlink(missing_ok=True)
     try:
-        failed = child(home, "ingest", FEED, before=obey_file_modes)
+        failed = child(home, "ingest", FEED, before=OBEY_FILE_MODES)
     finally:
         path.chmod(mode)
     assert failed.returncode == 3, failed.stderr
@@ -303,7 +320,7 @@ def test_a_file_that_may_not_be_read_does_not_hold_up_the_others(home: Settings)
     write_tickets(home.inbox / FEED / "default" / "a.csv", 100)
     closed = write_tickets(home.inbox / FEED / "default" / "b.csv", 100, first=100)
     closed.chmod(0)
-    refused = child(home, "ingest", FEED, before=obey_file_modes)
+    refused = child(home, "ingest", FEED, before=OBEY_FILE_MODES)
     assert refused.returncode == 1
     assert "may not be read" in refused.stderr
     assert outcome_of(home) == [("tickets", 100, 100), ("files", 1, 100)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from pipelines import warehouse
 from pipelines.errors import BusyError
-from pipelines.feeds import load
+from pipelines.feeds import load, parse, plain_route
 from pipelines.scheduler import inbox
 from pipelines.settings import Settings
 
@@ -77,6 +78,53 @@ def test_known_content_under_a_new_name_is_done_and_is_no_news(settings: Setting
     drop(settings, "copy.csv", quotes(100))
     assert take_in(settings) is False
     assert waiting(settings) == []
+
+
+def test_known_content_is_not_parsed_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(settings, "a.csv", quotes(100, 101))
+    assert take_in(settings) is True
+    assert list((settings.parsed / FEED).glob("*.parquet")) == []  # typed rows go once they are loaded
+    monkeypatch.setattr(parse, "_parse_kept", lambda *_, **__: pytest.fail("it was read again"))
+    drop(settings, "copy.csv", quotes(100, 101))
+    assert take_in(settings) is False
+
+
+def test_what_only_an_older_warehouse_lacks_is_read_after_all(settings: Settings) -> None:
+    """The ledger beside the snapshots knows the file, the warehouse that was put back does not."""
+    drop(settings, "a.csv", quotes(100, 101))
+    take_in(settings)
+    settings.warehouse.unlink()
+    drop(settings, "b.csv", quotes(102, 103, 104))
+    assert waiting(settings) == ["a.csv", "b.csv"]
+    jobs = [job for batch in inbox.batches(settings, FEED) for job in inbox.parse_batch(settings, FEED, batch)]
+    told = [json.loads(Path(job).read_text(encoding="utf-8"))["parsed"]["is_known"] for job in jobs]
+    assert sorted(told) == [False, True]
+    assert inbox.load_jobs(settings, FEED, jobs) is True
+    assert rows(settings) == 5
+    assert waiting(settings) == []
+
+
+def test_a_large_file_takes_the_plain_route_through_the_inbox(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_route, "PLAIN_BYTES", 0)
+    feed = "weighbridge_ticket"
+    path = settings.inbox / feed / "default" / "a.csv"
+    path.parent.mkdir(parents=True)
+    lines = [
+        f"{number},甲矿,豫Q{number:05d},机制砂,销售,45000,15000,{30000 if number else 1},2026-05-25 08:00:00"
+        for number in range(200)
+    ]
+    path.write_text("\n".join(["磅单号,站点,车号,货名,类型,毛重,皮重,净重,毛重时间", *lines]), encoding="utf-8")
+    os.utime(path, (time.time() - 60,) * 2)
+    (job,) = inbox.parse_batch(settings, feed, inbox.batches(settings, feed)[0])
+    assert json.loads(Path(job).read_text(encoding="utf-8"))["parsed"]["plain_parquet"]
+    assert inbox.load_jobs(settings, feed, [job]) is True
+    with warehouse.writer(settings) as con:
+        counts = con.execute("SELECT accepted_count, quarantined_count FROM meta.load_account").fetchall()
+        assert con.execute(f"SELECT count(*) FROM raw.{feed}").fetchall() == [(199,)]
+    assert counts == [(199, 1)]
+    assert [file.name for file in (settings.quarantine / feed).iterdir()] != []
 
 
 def test_a_refused_file_is_told_once_and_waits_for_another_file_or_contract(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipelines import warehouse
 from pipelines.errors import BusyError, InputRefusedError, WrongCallError
 from pipelines.feeds import ingest, parse
-from pipelines.feeds.load import OUTCOMES
+from pipelines.feeds.account import OUTCOMES
 from pipelines.settings import Settings
 
 FEED = "weighbridge_ticket"
@@ -421,12 +421,12 @@ def test_snapshots_are_the_bytes_as_they_came(home: Settings, tmp_path: Path) ->
 
 
 def test_a_broken_load_leaves_nothing(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.feeds import load as loading
+    from pipelines.feeds import account
 
     def fail(*_: object) -> None:
         raise duckdb.Error("disk full")
 
-    monkeypatch.setattr(loading, "_write_accounts", fail)
+    monkeypatch.setattr(account, "write", fail)
     with pytest.raises(duckdb.Error, match="disk full"):
         ingest.ingest(home, FEED, [write(tmp_path, lines())])
     assert query(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines import warehouse
-from pipelines.feeds import load, parse, plain_route, plain_scan
+from pipelines.feeds import corrections, load, parse, plain_route, plain_scan
 from pipelines.settings import Settings
 
 FEED = "weighbridge_ticket"
@@ -132,6 +132,53 @@ def test_line_ends_titles_and_packing_change_nothing(tmp_path: Path, change: Any
 def test_other_delimiters(tmp_path: Path, delimiter: str) -> None:
     text = dirty_text(5, share=0.05).replace(",", delimiter)
     compare(tmp_path, text.encode("gb18030"), "weighsoft")
+
+
+CORRECTIONS = """
+- id: tare-of-site-3
+  where: site_name = '第3号虚构矿' AND tare_kg < 15300
+  action: {set: {tare_kg: 15300, net_kg: null}}
+  reason: 皮重错误
+  date: 2026-01-20
+  by: 数据岗
+  guard: net_kg < 21000
+- id: stone-is-gravel
+  where: weighed_at < TIMESTAMPTZ '2026-01-09 00:00:00+08'
+  action: {replace: {column: product_name, from: 石子, to: 碎石}}
+  reason: 品名录错
+  date: 2026-01-20
+  by: 数据岗
+  guard: plate IS NOT NULL
+- id: trial-weighings
+  where: ticket_no BETWEEN 'WB000100' AND 'WB000107' OR line = 900
+  action: drop
+  reason: 试称
+  date: 2026-01-20
+  by: 数据岗
+  guard: gross_kg > 0
+"""
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("share", [0.0, 0.08])
+def test_corrections_mend_the_same_rows_on_both_routes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    folder = tmp_path / "corrections"
+    folder.mkdir()
+    (folder / f"{FEED}.yaml").write_text(CORRECTIONS, encoding="utf-8")
+    monkeypatch.setattr(corrections, "FOLDER", folder)
+    account = compare(tmp_path, dirty_text(11, share).encode("gb18030"), "weighsoft")
+    assert account["reasons"]["known_error"] > 5
+    assert "tare-of-site-3" in {question["subject"] for question in account["questions"]}
+    with warehouse.writer(Settings(home=tmp_path / "fast")) as con:
+        mended = dict(
+            con.execute(
+                f"SELECT name, count(*) FROM (SELECT unnest(correction_ids) AS name FROM raw.{FEED}) GROUP BY 1"
+            ).fetchall()
+        )
+    assert mended.keys() == {"tare-of-site-3", "stone-is-gravel"}
+    assert min(mended.values()) > 20
 
 
 @pytest.mark.usefixtures("always")

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from pipelines import contracts, warehouse
 from pipelines.errors import MachineError, WrongCallError
-from pipelines.feeds import ingest, parse, profile_draft
+from pipelines.feeds import ingest, parse, parsed_file, profile_draft
 from pipelines.settings import Settings
 from pipelines.verbs import profiling
 
@@ -102,7 +102,7 @@ LOADED: dict[str, tuple[str, str, int, dict[str, int], dict[int, dict[str, Any]]
 }  # fmt: skip
 
 
-def typed_rows(parsed: parse.ParsedFile) -> dict[int, dict[str, Any]]:
+def typed_rows(parsed: parsed_file.ParsedFile) -> dict[int, dict[str, Any]]:
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'Asia/Shanghai'")
         cursor = con.execute("FROM read_parquet(?)", [parsed.good_parquet])

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import models, warehouse
 from pipelines.feeds import ingest
-from pipelines.feeds.load import OUTCOMES
+from pipelines.feeds.account import OUTCOMES
 from pipelines.rules import judging, prices
 from pipelines.settings import ROOT, Settings
 

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from pipelines import run, simulate
 from pipelines.errors import WrongCallError
-from pipelines.feeds import ingest
+from pipelines.feeds import corrections, ingest
 from pipelines.publishing import editions
 from pipelines.settings import ROOT, Settings
 from pipelines.tracing import walk, wording
@@ -34,8 +35,24 @@ def ticket(number: int | str, gross: int | str = 45000, **cells: str) -> str:
     return ",".join(row.values())
 
 
+KNOWN = """
+- {id: tare-of-ticket-5, where: ticket_no = '5', action: {set: {tare_kg: 15000}}, reason: 皮重错误, date: 2026-05-26,
+   by: 数据岗, guard: tare_kg = 1}
+- {id: trial-6, where: ticket_no = '6', action: drop, reason: 试称, date: 2026-05-26, by: 数据岗, guard: gross_kg > 0}
+"""
+
+
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def known_errors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("corrections")
+    (folder / f"{FEED}.yaml").write_text(KNOWN, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corrections, "FOLDER", folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, known_errors: None) -> Settings:  # noqa: ARG001
     """A site of our own beside the register of a simulated city, published; one file in GB18030, then corrections."""
     folder = tmp_path_factory.mktemp("why")
     home = Settings(home=folder / "home", actor="tester")
@@ -44,6 +61,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     others = [ticket(n, plate=f"豫Q{n:05d}", at=f"2026-05-25 09:{n % 60:02d}:00") for n in range(100, 300)]
     first = [ticket(1), ticket("K-7", 60000), ticket(3, "4五000", net="30000"), *others]
     second = [ticket(1, 43000), ticket("K-7", 60000), ticket(9, direction="采购")]
+    first += [ticket(5, tare="1"), ticket(6)]
     for name, rows in (("a.csv", first), ("b.csv", second)):
         path = folder / name
         path.write_bytes("\r\n".join([HEADER, *rows, ""]).encode("gb18030"))
@@ -105,6 +123,22 @@ def test_a_row_that_was_put_aside_is_found_by_its_number(small: Settings) -> Non
     assert (row["name"], row["line"], row["reason_code"]) == ("a.csv", 4, "not_a_number")
     assert row["raw_text"] == ticket(3, "4五000", net="30000")
     assert "第 4 行：毛重 = '4五000'，不是数字；请填写纯数字" in wording.render(found, "zh")
+
+
+def test_what_a_correction_did_is_said_of_a_ticket_in_force_and_of_one_that_was_dropped(small: Settings) -> None:
+    found = walk.trace(small, "甲矿", "5")
+    (version,) = found["tickets"][0]["versions"]
+    assert version["corrections"] == [{"id": "tare-of-ticket-5", "reason": "皮重错误"}]
+    assert version["values"]["tare_kg"] == 15000
+    assert found["tickets"][0]["is_in_force"]
+    assert "tare-of-ticket-5" in wording.render(found, "zh")
+    dropped = walk.trace(small, "甲矿", "6")
+    assert dropped["tickets"] == []
+    assert dropped["put_aside"][0]["reason_code"] == "known_error"
+    said = wording.render(dropped, "zh")
+    assert "来源已知错误，已按更正规则剔除" in said
+    assert "更正 trial-6" in said
+    assert "known error of the source" in wording.render(dropped, "en")
 
 
 def test_an_unknown_number_or_site_gets_what_is_like_it(small: Settings) -> None:

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.contracts import Contract
+from pipelines.contracts import CHECK_COLUMNS, CHECK_SHEETS, Contract
 from pipelines.feeds.ingest import neutral
 from pipelines.feeds.reasons import column_label
 
 if TYPE_CHECKING:
     from pipelines.feeds.check_file import CheckedFile
 
-SUMMARY, TABLE = "核对结果", "原表"
-LINE, REASON = "原行号", "问题及处理办法"
-OWN_COLUMNS = (LINE, REASON)  # before the sender's own, and always in view
+SUMMARY, TABLE = CHECK_SHEETS
+OWN_COLUMNS = CHECK_COLUMNS  # before the sender's own, and always in view
 MOST_ROWS = 100_000
 MOST_CELLS_BEYOND = 20  # a line with too many cells shows this many more than the header has
 CELL_CHARS = 1_000

@@ -13,7 +13,8 @@ from typing import Any
 from pipelines.contracts import Contract, Source
 from pipelines.errors import InputRefusedError, WrongCallError
 from pipelines.feeds import check_book, decode, headers
-from pipelines.feeds.parse import ParsedFile, allowed_share, contract_of, parse, read_rejects, refuse_if_unusable
+from pipelines.feeds.parse import allowed_share, contract_of, parse, refuse_if_unusable
+from pipelines.feeds.parsed_file import ParsedFile, read_rejects
 from pipelines.feeds.questions import code_column, similar_words
 from pipelines.feeds.reasons import column_label, reject_message
 from pipelines.literal import quoted

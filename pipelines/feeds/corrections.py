@@ -61,14 +61,13 @@ class AppliedCorrection:
     matched: int
     applied: int
     obsolete: int
-    owner: str
 
     @property
     def question(self) -> dict[str, Any] | None:
         """The named question of a correction that the source has made obsolete; None while its guard holds."""
         if not self.obsolete:
             return None
-        return {"kind": OBSOLETE, "subject": self.id, "row_count": self.obsolete, "owner": self.owner}
+        return {"kind": OBSOLETE, "subject": self.id, "row_count": self.obsolete}
 
 
 def for_feed(feed: str, folder: Path | None = None) -> tuple[Correction, ...]:
@@ -238,7 +237,7 @@ def _apply_one(
     ).fetchone()
     con.execute("DROP TABLE matched")
     matched, applied, obsolete = row or (0, 0, 0)
-    return AppliedCorrection(correction.id, correction.kind, matched, applied, obsolete, correction.by)
+    return AppliedCorrection(correction.id, correction.kind, matched, applied, obsolete)
 
 
 def _literal(contract: Contract, name: str, value: Any) -> str:

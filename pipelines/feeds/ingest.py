@@ -12,7 +12,9 @@ from typing import Any
 from pipelines import ledger
 from pipelines.errors import InputRefusedError, SandwatchError
 from pipelines.feeds import load as loading
-from pipelines.feeds.parse import ParsedFile, contract_of, parse, read_rejects
+from pipelines.feeds.account import OUTCOMES
+from pipelines.feeds.parse import contract_of, parse
+from pipelines.feeds.parsed_file import ParsedFile, read_rejects
 from pipelines.feeds.reasons import column_label, reject_message
 from pipelines.settings import Settings
 
@@ -33,7 +35,7 @@ class IngestResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types: feed, rows, the six outcomes, files, refused."""
-        totals = {name: self.total(name) for name in ("rows", *loading.OUTCOMES)}
+        totals = {name: self.total(name) for name in ("rows", *OUTCOMES)}
         return {"feed": self.feed, **totals, **{k: v for k, v in asdict(self).items() if k != "feed"}}
 
 
@@ -117,6 +119,7 @@ def load_parsed(settings: Settings, result: IngestResult, parsed: Sequence[Parse
     for file in parsed:
         if file.rejects_parquet:
             write_quarantine(settings, file)
+        file.discard()
     return result
 
 

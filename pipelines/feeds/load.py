@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 from pipelines import storage, warehouse
 from pipelines.contracts import Contract
 from pipelines.errors import MachineError
-from pipelines.feeds import incoming, outcomes, questions
-from pipelines.feeds.parse import ParsedFile, contract_of
-from pipelines.literal import quoted
+from pipelines.feeds import account, incoming, outcomes, questions
+from pipelines.feeds.parse import contract_of
+from pipelines.feeds.parsed_file import ParsedFile
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-OUTCOMES = ("accepted", "duplicate", "superseded", "voided", "pending", "quarantined")
 # Above this many rows the order within a load is left to the machine: sorting would cost more than it gives.
 SORTED_ROWS = 1_000_000
 SHIFT_US = 8 * 3_600_000_000  # Asia/Shanghai since 1992: asking the calendar for each row costs ten times as much
@@ -69,7 +68,7 @@ def load_into(
         except BaseException:
             con.rollback()
             raise
-    return [_account(con, contract, file, already_loaded=fresh.get(file.sha256) is not file) for file in files]
+    return [account.told(con, contract, file, already_loaded=fresh.get(file.sha256) is not file) for file in files]
 
 
 def _load_fresh(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile]) -> None:
@@ -79,14 +78,20 @@ def _load_fresh(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[
     row_count = sum(file.good for file in files)
     incoming.lay_out(con, contract, files, numbers)
     outcomes.judge(con, contract, row_count, mixes_periods=_mixes_periods(con, contract, files))
-    touched = put_in(con, contract, row_count)
-    _write_accounts(con, contract, files, numbers)
+    touched = put_in(con, contract, row_count, first_no)
+    account.write(con, contract, files, numbers)
     record_touched(con, contract, touched, first_no + len(files) - 1)
     _write_questions(con, contract, files, numbers)
 
 
-def put_in(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int) -> str:
+def put_in(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, first_no: int) -> str:
     """Write what `judged` says about relation `incoming` and the standing rows into the feed's table.
+
+    Args:
+        con: writer's connection, within the load's transaction.
+        contract: contract of the feed.
+        row_count: rows of `incoming`.
+        first_no: the lowest load number among them.
 
     Returns the SELECT of the event times of all rows that this changed, for `record_touched`.
     """
@@ -99,21 +104,26 @@ def put_in(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int) -
     )
     is_large = row_count > SORTED_ROWS
     con.execute(f"SET preserve_insertion_order = {not is_large}")
-    con.execute(
-        f"INSERT INTO {table} BY NAME SELECT incoming.* EXCLUDE (is_incomplete),"
-        f" coalesce(judged.outcome, CASE WHEN {void} THEN 'voided' WHEN is_incomplete THEN 'pending'"
-        " ELSE 'accepted' END) AS outcome, judged.ended_load_no FROM incoming LEFT JOIN"
-        " (FROM judged WHERE NOT is_standing) AS judged"
-        " ON incoming.load_no = judged.load_no AND incoming.line = judged.line"
-        " WHERE judged.outcome IS DISTINCT FROM 'duplicate'"
-        + ("" if is_large else " ORDER BY incoming.load_no, incoming.line")
-    )
+    own = f"CASE WHEN {void} THEN 'voided' WHEN is_incomplete THEN 'pending' ELSE 'accepted' END"
+    order = "" if is_large else " ORDER BY incoming.load_no, incoming.line"
+    if con.execute("SELECT 1 FROM judged WHERE NOT is_standing LIMIT 1").fetchone():
+        con.execute(
+            f"INSERT INTO {table} BY NAME SELECT incoming.* EXCLUDE (is_incomplete),"
+            f" coalesce(judged.outcome, {own}) AS outcome, judged.ended_load_no FROM incoming"
+            " LEFT JOIN (FROM judged WHERE NOT is_standing) AS judged"
+            " ON incoming.load_no = judged.load_no AND incoming.line = judged.line"
+            f" WHERE judged.outcome IS DISTINCT FROM 'duplicate'{order}"
+        )
+    else:
+        con.execute(
+            f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (is_incomplete), {own} AS outcome FROM incoming{order}"
+        )
     con.execute("SET preserve_insertion_order = true")
     if contract.period is None:
         return ""
     # Of the new loads all stored rows are new; of earlier ones those that were ended.
     return (
-        f'SELECT "{contract.period}" FROM {table} WHERE load_no >= (SELECT min(load_no) FROM incoming)'
+        f'SELECT "{contract.period}" FROM {table} WHERE load_no >= {first_no}'
         f' UNION ALL SELECT "{contract.period}" FROM {table} SEMI JOIN'
         " (FROM judged WHERE is_standing AND outcome = 'superseded') AS ended USING (load_no, line)"
     )
@@ -151,69 +161,6 @@ def _mixes_periods(con: duckdb.DuckDBPyConnection, contract: Contract, files: Se
     return len({profile.number_period if profile else None for profile in profiles}) > 1
 
 
-def _write_accounts(
-    con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile], numbers: dict[str, int]
-) -> None:
-    for file in files:
-        con.execute(
-            "INSERT INTO meta.load_account BY NAME SELECT ? AS snapshot_sha256, ? AS feed, ? AS source,"
-            " ? AS file_name, ? AS load_no, ? AS encoding, ? AS delimiter, ? AS physical_lines,"
-            " ? AS header_lines, ? AS title_lines, ? AS total_lines, ? AS blank_lines, ? AS quoted_newlines,"
-            " ? AS row_count, 0 AS accepted_count,"
-            " (SELECT count(*) FROM judged WHERE load_no = ? AND outcome = 'duplicate') AS duplicate_count,"
-            " 0 AS superseded_count, 0 AS voided_count, 0 AS pending_count, ? AS quarantined_count,"
-            " now() AS loaded_at",
-            [file.sha256, contract.feed, file.source, file.path, numbers[file.sha256], file.encoding,
-             file.delimiter, file.physical_lines, file.header_lines, file.title_lines, file.total_lines,
-             file.blank_lines, file.quoted_newlines, file.rows,
-             numbers[file.sha256], file.quarantined],
-        )  # fmt: skip
-    write_rejects(con, contract, files)
-    recount(con, contract, "SELECT load_no FROM judged WHERE is_standing", min(numbers.values()))
-
-
-def write_rejects(con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[ParsedFile]) -> None:
-    """Write the rows of parsed files that were put aside to meta.reject."""
-    for file in files:
-        if file.rejects_parquet:
-            con.execute(
-                "INSERT INTO meta.reject BY NAME SELECT ? AS snapshot_sha256, ? AS feed, *"
-                f" FROM read_parquet({quoted(file.rejects_parquet)}) ORDER BY line",
-                [file.sha256, contract.feed],
-            )
-
-
-def recount(con: duckdb.DuckDBPyConnection, contract: Contract, load_nos: str, from_no: int) -> None:
-    """Count the stored rows of some loads by outcome anew: a later file that replaces a row changes an account.
-
-    Args:
-        con: writer's connection.
-        contract: contract of the feed.
-        load_nos: SELECT of load numbers.
-        from_no: all loads from this number on are counted too.
-    """
-    table = storage.table_of(contract)
-    period = f'"{contract.period}"' if contract.period else "NULL::DATE"
-    counts = ", ".join(
-        f"count(*) FILTER (outcome = '{outcome}') AS {outcome}"
-        for outcome in ("accepted", "superseded", "voided", "pending")
-    )
-    con.execute(
-        f"""
-        UPDATE meta.load_account AS account SET
-            accepted_count = counted.accepted, superseded_count = counted.superseded,
-            voided_count = counted.voided, pending_count = counted.pending,
-            first_period_on = counted.first_at::DATE, last_period_on = counted.last_at::DATE
-        FROM (
-            SELECT load_no, {counts}, min({period}) FILTER (outcome = 'accepted') AS first_at,
-                max({period}) FILTER (outcome = 'accepted') AS last_at
-            FROM {table} WHERE load_no >= {from_no} OR load_no IN ({load_nos}) GROUP BY load_no
-        ) AS counted
-        WHERE account.load_no = counted.load_no
-        """
-    )
-
-
 def _write_questions(
     con: duckdb.DuckDBPyConnection, contract: Contract, files: list[ParsedFile], numbers: dict[str, int]
 ) -> None:
@@ -243,47 +190,3 @@ def _write_questions(
             for question in file.questions
         ]
     questions.ask(con, contract, asked)
-
-
-def _account(
-    con: duckdb.DuckDBPyConnection, contract: Contract, file: ParsedFile, *, already_loaded: bool
-) -> dict[str, Any]:
-    counts = ", ".join(f"{outcome}_count" for outcome in OUTCOMES)
-    row = con.execute(
-        f"SELECT source, encoding, row_count, {counts} FROM meta.load_account WHERE snapshot_sha256 = ? AND feed = ?",
-        [file.sha256, contract.feed],
-    ).fetchone()
-    loaded_as, encoding, rows, *counted = row if row else (file.source, file.encoding, *(0,) * 7)
-    twins = con.execute(
-        "SELECT count(*) FROM meta.load_account WHERE feed = ? AND file_name = ? AND snapshot_sha256 <> ?",
-        [contract.feed, file.path, file.sha256],
-    ).fetchone()
-    reasons = file.reasons
-    if file.is_known:
-        reasons = dict(con.execute(
-            "SELECT reason_code, count(*) FROM meta.reject WHERE snapshot_sha256 = ? AND feed = ?"
-            " GROUP BY 1 ORDER BY 1",
-            [file.sha256, contract.feed],
-        ).fetchall())  # fmt: skip
-    notes = list(file.notes)
-    if loaded_as != file.source:
-        notes.append(
-            f"this very file was loaded before with source {loaded_as}; it was not read again as {file.source}"
-        )
-    if twins and twins[0] and not already_loaded:
-        notes.append(
-            f"a file named {file.path} with other content was loaded before; both snapshots are kept and rows are"
-            " compared by key: equal ones are duplicates, changed ones replace the earlier"
-        )
-    return {
-        "path": file.path,
-        "sha256": file.sha256,
-        "already_loaded": already_loaded,
-        "source": loaded_as,
-        "encoding": encoding,
-        "rows": rows,
-        **dict(zip(OUTCOMES, counted, strict=True)),
-        "reasons": reasons,
-        "questions": file.questions,
-        "notes": notes,
-    }

@@ -104,47 +104,23 @@ def judge(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, *,
             two keys.
     """
     table = storage.table_of(contract)
-    thing = _thing(contract)
-    same = f"hash({_listed(contract, contract.same or tuple(contract.columns))})"
-    void = _void(contract)
+    standing = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    standing_count = standing[0] if standing else 0
+    con.execute(f"CREATE OR REPLACE TEMP VIEW thing AS {_things(contract)}")
+    con.execute("CREATE OR REPLACE TEMP TABLE shared AS SELECT thing_hash FROM thing GROUP BY 1 HAVING count(*) > 1")
+    con.execute("CREATE OR REPLACE TEMP TABLE standing_fact (load_no INTEGER, line BIGINT, thing_hash UBIGINT)")
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE fact AS SELECT load_no, line,"
-        f" {thing} AS thing_hash, {same} AS same_hash, {void} OR is_incomplete AS is_special FROM incoming"
+        "CREATE OR REPLACE TEMP TABLE judged (load_no INTEGER, line BIGINT, is_standing BOOLEAN, key_hash UBIGINT,"
+        " has_key BOOLEAN, outcome VARCHAR, ended_load_no INTEGER)"
     )
-    standing_row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    standing_count = standing_row[0] if standing_row else 0
-    narrow = "true"
-    if storage.is_numbered(contract) and row_count < standing_count * LOOK_UP_SHARE:
-        number = f'"{contract.key[-1]}"'
-        # The range of the numbers that came prunes blocks of the table before any word is read.
-        narrow = f"{number} IN (SELECT {number} FROM incoming)"
-        blank = con.execute(f"SELECT 1 FROM incoming WHERE {number} IS NULL LIMIT 1").fetchone()
-        narrow = f"({narrow} OR {number} IS NULL)" if blank else narrow
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE standing_fact AS SELECT * FROM ("
-        f" SELECT load_no, line, {thing} AS thing_hash, {same} AS same_hash, outcome = 'accepted' AS is_plain"
-        f" FROM {table} WHERE outcome <> 'superseded' AND {narrow}"
-        ") WHERE thing_hash IN (SELECT thing_hash FROM fact)"
-    )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE shared AS"
-        " SELECT thing_hash FROM fact GROUP BY 1 HAVING count(*) > 1"
-        " UNION SELECT thing_hash FROM standing_fact GROUP BY 1 HAVING count(*) > 1"
-        " UNION SELECT fact.thing_hash FROM fact JOIN standing_fact AS known USING (thing_hash)"
-        " WHERE fact.same_hash <> known.same_hash OR fact.is_special OR NOT known.is_plain"
-    )
+    if standing_count:
+        _compare_with_standing(con, contract, is_small=row_count < standing_count * LOOK_UP_SHARE)
     if mixes_periods:
-        _share_across_periods(con, contract, thing)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE judged AS SELECT load_no, line, false AS is_standing, thing_hash AS key_hash,"
-        " true AS has_key, 'duplicate' AS outcome, NULL::INTEGER AS ended_load_no FROM fact"
-        " WHERE thing_hash IN (SELECT thing_hash FROM standing_fact)"
-        " AND thing_hash NOT IN (SELECT thing_hash FROM shared)"
-    )
+        _share_across_periods(con, contract)
     if con.execute("SELECT 1 FROM shared LIMIT 1").fetchone():
         con.execute(
             "CREATE OR REPLACE TEMP TABLE entangled AS FROM incoming SEMI JOIN"
-            " (SELECT load_no, line FROM fact WHERE thing_hash IN (FROM shared)) AS mine USING (load_no, line)"
+            " (SELECT load_no, line FROM thing WHERE thing_hash IN (FROM shared)) AS mine USING (load_no, line)"
         )
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE entangled_standing AS FROM {table} SEMI JOIN (SELECT load_no, line"
@@ -155,30 +131,88 @@ def judge(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, *,
             f"{outcome_select(contract, 'entangled', 'entangled_standing', stored=True)}) ORDER BY load_no, line"
         )
         con.execute("DROP TABLE entangled; DROP TABLE entangled_standing")
-    con.execute("DROP TABLE fact; DROP TABLE standing_fact; DROP TABLE shared")
+    con.execute("DROP TABLE standing_fact; DROP TABLE shared; DROP VIEW thing")
 
 
-def _share_across_periods(con: duckdb.DuckDBPyConnection, contract: Contract, thing: str) -> None:
+def _things(contract: Contract) -> str:
+    """Return the SELECT of load_no, line, thing_hash and is_special of the incoming rows.
+
+    Rows of one thing_hash may be versions of one thing; void and incomplete ones are special.
+    """
+    special = f"{_void(contract)} OR is_incomplete AS is_special"
+    keyed = f"SELECT load_no, line, {_thing(contract)} AS thing_hash, {special} FROM incoming_key"
+    if not contract.has_number_period:
+        return keyed
+    number = f'"{contract.key[-1]}"'
+    # A row without a number needs all its columns to be told from others; there are few.
+    return (
+        f"{keyed} WHERE {number} IS NOT NULL UNION ALL SELECT load_no, line, {_nameless(contract)}, {special}"
+        f" FROM incoming WHERE {number} IS NULL"
+    )
+
+
+def _compare_with_standing(con: duckdb.DuckDBPyConnection, contract: Contract, *, is_small: bool) -> None:
+    """Write to `judged` the plain copies of what stands, and add to `shared` what meets something else there."""
+    table = storage.table_of(contract)
+    same = f"hash({_listed(contract, contract.same or tuple(contract.columns))})"
+    thing = _thing(contract)
+    narrow = "true"
+    if contract.has_number_period:
+        number = f'"{contract.key[-1]}"'
+        thing = f"CASE WHEN {number} IS NULL THEN {_nameless(contract)} ELSE {thing} END"
+        if is_small and storage.is_numbered(contract):
+            # The range of the numbers that came prunes blocks of the table before any word is read.
+            narrow = f"{number} IN (SELECT {number} FROM incoming_key)"
+            blank = con.execute(f"SELECT 1 FROM incoming_key WHERE {number} IS NULL LIMIT 1").fetchone()
+            narrow = f"({narrow} OR {number} IS NULL)" if blank else narrow
+    con.execute("CREATE OR REPLACE TEMP TABLE fact AS FROM thing")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE met AS SELECT * FROM ("
+        f" SELECT load_no, line, {thing} AS thing_hash, {same} AS same_hash, outcome = 'accepted' AS is_plain"
+        f" FROM {table} WHERE outcome <> 'superseded' AND {narrow}"
+        ") WHERE thing_hash IN (SELECT thing_hash FROM fact)"
+    )
+    con.execute("INSERT INTO standing_fact SELECT load_no, line, thing_hash FROM met")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE meeting AS SELECT fact.load_no, fact.line, fact.thing_hash, fact.is_special,"
+        f" row.same_hash FROM fact JOIN (SELECT load_no, line, {same} AS same_hash FROM incoming) AS row"
+        " USING (load_no, line) WHERE fact.thing_hash IN (SELECT thing_hash FROM met)"
+    )
+    con.execute(
+        "INSERT INTO shared SELECT * FROM ("
+        " SELECT thing_hash FROM met GROUP BY 1 HAVING count(*) > 1"
+        " UNION SELECT meeting.thing_hash FROM meeting JOIN met USING (thing_hash)"
+        " WHERE meeting.same_hash <> met.same_hash OR meeting.is_special OR NOT met.is_plain"
+        ") WHERE thing_hash NOT IN (FROM shared)"
+    )
+    con.execute(
+        "INSERT INTO judged SELECT load_no, line, false, thing_hash, true, 'duplicate', NULL FROM meeting"
+        " WHERE thing_hash NOT IN (FROM shared)"
+    )
+    con.execute("DROP TABLE fact; DROP TABLE met; DROP TABLE meeting")
+
+
+def _share_across_periods(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Add to `shared` the tickets that two number periods key differently though they are one weighing."""
     table = storage.table_of(contract)
     names = (*contract.key, *(contract.same_across_periods or contract.same))
-    across = f"hash({_listed(contract, names)})"
+    across = f"hash({_listed(contract, names)}) AS across_hash, {_thing(contract)} AS thing_hash"
     number = f'"{contract.key[-1]}"'
     con.execute(
         "CREATE OR REPLACE TEMP TABLE across AS"
-        f" SELECT {across} AS across_hash, {thing} AS thing_hash, NULL::INTEGER AS load_no, NULL::BIGINT AS line"
-        f" FROM incoming WHERE {number} IS NOT NULL"
-        f" UNION ALL SELECT {across}, {thing}, load_no, line FROM {table}"
-        f" WHERE outcome <> 'superseded' AND {number} IN (SELECT {number} FROM incoming)"
+        f" SELECT {across}, load_no, line, false AS is_standing FROM incoming WHERE {number} IS NOT NULL"
+        f" UNION ALL SELECT {across}, load_no, line, true FROM {table}"
+        f" WHERE outcome <> 'superseded' AND {number} IN (SELECT {number} FROM incoming_key)"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE twice AS SELECT DISTINCT thing_hash, load_no, line FROM across"
+        "CREATE OR REPLACE TEMP TABLE twice AS SELECT DISTINCT thing_hash, load_no, line, is_standing FROM across"
         " WHERE across_hash IN (SELECT across_hash FROM across GROUP BY 1 HAVING count(DISTINCT thing_hash) > 1)"
     )
     con.execute("INSERT INTO shared SELECT DISTINCT thing_hash FROM twice WHERE thing_hash NOT IN (FROM shared)")
+    # What was taken for a plain copy is looked at once more, beside the weighing under the other key.
+    con.execute("DELETE FROM judged WHERE key_hash IN (SELECT thing_hash FROM twice)")
     con.execute(
-        "INSERT INTO standing_fact SELECT DISTINCT load_no, line, thing_hash, 0, false FROM twice"
-        " WHERE load_no IS NOT NULL AND NOT EXISTS ("
+        "INSERT INTO standing_fact SELECT load_no, line, thing_hash FROM twice WHERE is_standing AND NOT EXISTS ("
         " FROM standing_fact AS known WHERE known.load_no = twice.load_no AND known.line = twice.line)"
     )
     con.execute("DROP TABLE across; DROP TABLE twice")
@@ -193,12 +227,12 @@ def _void(contract: Contract) -> str:
 
 
 def _thing(contract: Contract) -> str:
-    """SQL of the hash under which two rows may be versions of one thing."""
-    own = _listed(contract, tuple(contract.columns))
-    if not contract.has_number_period:
-        return f"hash({_listed(contract, contract.key)})"
-    key = _listed(contract, (*contract.key, "number_period"))
-    return f'CASE WHEN "{contract.key[-1]}" IS NULL THEN hash({own}) ELSE hash({key}) END'
+    """SQL of the hash under which two rows may be versions of one thing; NULL numbers apart (`_nameless`)."""
+    return f"hash({_listed(contract, (*contract.key, *(['number_period'] if contract.has_number_period else [])))})"
+
+
+def _nameless(contract: Contract) -> str:
+    return f"hash({_listed(contract, tuple(contract.columns))})"
 
 
 def _facts(contract: Contract, *, stored: bool) -> str:

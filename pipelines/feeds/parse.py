@@ -6,8 +6,8 @@ side by side and a load is a short transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,9 @@ from pipelines.errors import InputRefusedError, WrongCallError
 from pipelines.feeds import cells, containers, headers, layout, plain_route, snapshot, text_rows
 from pipelines.feeds.corrections import DROPPED
 from pipelines.feeds.headers import HeaderMap
+from pipelines.feeds.parsed_file import ParsedFile, write_rejects
 from pipelines.feeds.table import Table
 from pipelines.feeds.typed_rows import TypedRows, sorted_counts
-from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE, Settings
 
 if TYPE_CHECKING:
@@ -27,51 +27,6 @@ if TYPE_CHECKING:
 
     from pipelines.feeds.plain_route import PlainFile
     from pipelines.feeds.snapshot import Snapshot
-
-REJECT_COLUMNS = {
-    "line": "int64",
-    **dict.fromkeys(("reason_code", "column_name", "value", "message", "raw_text"), "string"),
-}
-
-
-@dataclass
-class ParsedFile:
-    """A parsed file: where its typed rows lie, its counts, and what is asked about it.
-
-    `rows` = `good` + `quarantined`; reasons count the quarantined rows by reason code. The good rows lie in
-    `good_parquet` as the exact reader typed them and, of a large text, in the `plain_*` files (`plain_rows`).
-    """
-
-    feed: str
-    source: str
-    path: str
-    sha256: str
-    encoding: str
-    delimiter: str
-    good_parquet: str
-    physical_lines: int
-    header_lines: int
-    title_lines: int
-    total_lines: int
-    blank_lines: int
-    quoted_newlines: int
-    rows: int
-    good: int
-    quarantined: int
-    reasons: dict[str, int] = field(default_factory=dict)
-    rejects_parquet: str = ""
-    first_reject: str = ""
-    questions: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    plain_parquet: str = ""
-    plain_words: str = ""
-    plain_odd: str = ""
-    plain_first_line: int = 0
-    is_known: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON types, to travel between tasks."""
-        return asdict(self)
 
 
 def parse(
@@ -160,7 +115,8 @@ def _parse_kept(
 
     folder = settings.parsed / contract.feed
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{kept.sha256[:16]}-{profile.name}"
+    # A process of its own name: another may read the same file at this moment.
+    stem = folder / f"{kept.sha256[:16]}-{profile.name}-{os.getpid()}"
     content = containers.look(kept.path)
     if content.kind != "text":
         from pipelines.feeds import workbook
@@ -206,7 +162,7 @@ def _finish(
     good_path, rejects_path = stem.with_suffix(".parquet"), stem.with_suffix(".rejects")
     typed.write(good_path)
     rejects = typed.rejects()
-    _write_rejects(rejects_path, rejects)
+    write_rejects(rejects_path, rejects)
     typed_count, good_count = typed.counts()
     plain_good = plain.good if plain else 0
     asked = _unknown_columns(contract, profile, table.headers, typed.found)
@@ -247,30 +203,6 @@ def _finish(
     )
 
 
-def _write_rejects(path: Path, rejects: Sequence[dict[str, Any]]) -> None:
-    if not rejects:
-        path.unlink(missing_ok=True)
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in REJECT_COLUMNS.items()])
-    pq.write_table(pa.Table.from_pylist(list(rejects), schema=schema), path)
-
-
-def read_rejects(parsed: ParsedFile) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file that were put aside, by line, with the columns of meta.reject but feed and file."""
-    if not parsed.rejects_parquet:
-        return
-    import duckdb
-
-    names = ", ".join(REJECT_COLUMNS)
-    with duckdb.connect() as con:
-        cursor = con.execute(f"SELECT {names} FROM read_parquet({quoted(parsed.rejects_parquet)}) ORDER BY line")
-        while rows := cursor.fetchmany(10_000):
-            yield from (dict(zip(REJECT_COLUMNS, row, strict=True)) for row in rows)
-
-
 def allowed_share(contract: Contract, profile: Source) -> float:
     """Return the share of bad rows up to which they are put aside singly; beyond it a file is refused whole."""
     return contract.max_reject_share if profile.max_reject_share is None else profile.max_reject_share
@@ -292,7 +224,8 @@ def refuse_if_unusable(contract: Contract, profile: Source, parsed: ParsedFile) 
     raise InputRefusedError(
         f"{parsed.quarantined} of {parsed.rows} rows are bad ({share:.1%}, at most {allowed:.1%} are quarantined"
         f" singly); nothing was loaded. Reasons: {parsed.reasons}. First: {parsed.first_reject}."
-        f" Mend the rows and send the file again, or correct the source profile {profile.name!r}"
+        f" See every bad cell with `sandwatch ingest {contract.feed} FILE --source {profile.name} --check`, mend the"
+        f" rows and send the file again, or correct the source profile {profile.name!r}"
     )
 
 

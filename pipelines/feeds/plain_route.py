@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract, Source
-from pipelines.feeds import cells, plain_rows, plain_scan, text_rows
+from pipelines.feeds import cells, plain_rows, plain_scan, plain_words, text_rows
 from pipelines.feeds.containers import Content
 from pipelines.feeds.layout import Layout
 from pipelines.feeds.table import Table
@@ -64,8 +64,9 @@ def read(
         if scan is None:
             return None
         plain_rows.cut(con, contract, profile, layout, scan, rows)
-        plain_rows.read_words(con, contract, profile, layout, rows, words)
-        plain_rows.find_odd(con, contract, scan, rows, _conditions(typed))
+        plain_words.read_words(con, contract, profile, layout, rows, words)
+        given = plain_words.given_columns(contract, profile, layout.found)
+        plain_rows.find_odd(con, contract, scan, rows, given, _conditions(typed))
         numbers = _lines(con, "SELECT line FROM odd")
         if len(numbers) > max(plain_scan.MIN_ODD_LINES, plain_scan.MAX_ODD_SHARE * scan.lines):
             return None

@@ -9,34 +9,25 @@ so this route never judges a row, it only recognises good ones. A permanent test
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import KG_PER_UNIT, UNITS, Column, Contract, Source
 from pipelines.errors import MachineError
 from pipelines.feeds import cells, readings
-from pipelines.feeds.encodings import holds_utf8
 from pipelines.feeds.layout import Layout
 from pipelines.feeds.plain_scan import Scan
+from pipelines.feeds.plain_words import given_columns, spelling, word_columns
 from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE
 
 if TYPE_CHECKING:
     import duckdb
 
-WORD_TYPES = ("text", "plate", "code", "flag")
 NUMBER_TYPES = (*UNITS, "number", "integer")
-CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 SHIFT_US = readings.FIXED_SHIFT_US
 DAY_US = 86_400_000_000
-UTF8 = ("utf-8", "utf-8-sig", "ascii")
-
-
-def word_columns(contract: Contract) -> tuple[str, ...]:
-    """Return the columns whose cells are words that repeat: all but the ticket's own number."""
-    return tuple(
-        name for name, column in contract.columns.items() if column.type in WORD_TYPES and name != contract.key[-1]
-    )
 
 
 def is_supported(contract: Contract, profile: Source) -> bool:
@@ -69,23 +60,23 @@ def cut(
 
 
 def _select(contract: Contract, profile: Source, layout: Layout, read: str) -> str:
-    words = word_columns(contract)
-    found = layout.found
+    words, found = word_columns(contract), layout.found
+    given = given_columns(contract, profile, found)
     units = {name: profile.units.get(name, layout.found.units.get(name)) for name in contract.columns}
     texts, walls, values, spellings, is_read = [], [], [], [], []
     for name, column in contract.columns.items():
         cell = f"c{found[name]}" if name in found else "NULL::VARCHAR"
-        if name in words:
+        if name in words and name in given:
             default = profile.defaults.get(name)
-            given = "" if default is None else quoted(_spelling(default, layout.encoding))
-            spelling = cell if default is None else f"coalesce({cell}, {given})"
-            spellings.append(f'{spelling} AS "{name}"')
+            fallback = "" if default is None else f", {quoted(spelling(default, layout.encoding))}"
+            spellings.append(f'coalesce({cell}{fallback}) AS "{name}"')
             if name in found and (default is not None or column.not_null):
                 spellings.append(f'{cell} IS NOT NULL AS "{name}__given"')
                 is_read.append(f'"{name}__given"')
+        if name in words:
             continue
-        texts.append(f'{cell} AS "{name}__text"')
         text = f'"{name}__text"'
+        texts.append(f"{cell} AS {text}")
         if name not in found:
             values.append(f'NULL::{column.sql_type} AS "{name}"')
             continue
@@ -97,20 +88,19 @@ def _select(contract: Contract, profile: Source, layout: Layout, read: str) -> s
             is_read.append(f"coalesce({clean}, true)")
         else:
             is_read.append(f'({text} IS NULL) = ("{name}" IS NULL)')
-    rules = _rules(contract, profile)
+    rules = _rules(contract, profile, found)
     is_good = " AND ".join([*is_read, *(f"NOT coalesce({rule}, false)" for rule in rules)])
-    typed = ", ".join(f'"{name}"' for name in contract.columns if name not in words)
-    spelled = "".join(f', "{name}"' for name in words)
+    kept = ", ".join(f'"{name}"' for name in given)
     waits = " OR ".join(f'"{name}" IS NULL' for name in profile.pending_until) or "false"
     assumed = [name for name in profile.defaults if name not in found]
-    listed = f"{assumed}::VARCHAR[]" if assumed else "NULL::VARCHAR[]"
+    listed = quoted("|".join(assumed)) if assumed else "NULL::VARCHAR"
     period = cells._number_period(contract, profile, layout.found)
     return (
         f"WITH cut AS (SELECT {', '.join([*texts, *spellings])} FROM {read}),\n"
         f"seen AS (SELECT *{''.join(f', {wall}' for wall in walls)} FROM cut),\n"
         f"valued AS (SELECT *, {', '.join(values)} FROM seen),\n"
         f"waiting AS (SELECT *, {waits} AS is_incomplete FROM valued)\n"
-        f"SELECT {typed}{spelled}, {period} AS number_period, is_incomplete, {listed} AS assumed_columns,"
+        f"SELECT {kept}, {period} AS number_period, is_incomplete, {listed} AS assumed_columns,"
         f" coalesce({is_good}, false) AS is_plain FROM waiting"
     )
 
@@ -136,13 +126,14 @@ def _canonical(column: Column, profile: Source, unit: str) -> str:
     return f"try_cast({number}::DOUBLE * {KG_PER_UNIT[unit] / KG_PER_UNIT[base]!r} AS {column.sql_type})"
 
 
-def _rules(contract: Contract, profile: Source) -> list[str]:
+def _rules(contract: Contract, profile: Source, found: Mapping[str, int]) -> list[str]:
     """Conditions under which a row is not plainly good: row rules and bounds over the columns that are typed here."""
     words = word_columns(contract)
     unread = {*cells.FORMAT_REASONS.values(), *(code for code, _ in cells.AMBIGUOUS.values())}
     conditions = [
         condition for code, column, condition in cells.reject_rules(contract, profile)
         if code not in unread and column not in words
+        and not (code == "out_of_range" and column not in found)
     ]  # fmt: skip
     conditions += [rule.fails_when for rule in contract.row_rules if rule.level == "suspect"]
     return [text for text in conditions if text != "false" and not _speaks_of_words(contract, text)]
@@ -157,90 +148,15 @@ def word_conditions(contract: Contract) -> list[str]:
     return [rule.fails_when for rule in contract.row_rules if _speaks_of_words(contract, rule.fails_when)]
 
 
-def read_words(
-    con: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    profile: Source,
-    layout: Layout,
-    rows: Path,
-    words: Path,
-) -> None:
-    """Decode and type each spelling of the word columns once; write them, and table `word`.
-
-    `word` has column_name, spelling, text, word (typed, NULL for none) and is_odd: a spelling that only the exact
-    reader can tell.
-    """
-    given = [name for name in word_columns(contract) if name in layout.found or name in profile.defaults]
-    read = f"read_parquet({quoted(str(rows))})"
-    con.execute(
-        "CREATE TABLE spelled AS SELECT row_number() OVER () AS number, * FROM ("
-        + " UNION ALL ".join(
-            f'SELECT DISTINCT {quoted(name)} AS column_name, "{name}" AS spelling FROM {read}'
-            f' WHERE is_plain AND "{name}" IS NOT NULL'
-            for name in given
-        )
-        + ")"
-    )
-    scratch = words.with_suffix(".spelled")
-    try:
-        with scratch.open("w", encoding="utf-8", newline="\n") as file:
-            for number, spelling in con.execute("SELECT number, spelling FROM spelled").fetchall():
-                text, is_odd = _decoded(spelling, layout.encoding)
-                file.write(f"{number}\x1f{text}\x1f{is_odd}\n")
-        con.execute(
-            "CREATE TABLE read_spelling AS SELECT column_name, spelling, text, is_odd FROM spelled JOIN read_csv(?,"
-            " columns = {number: 'BIGINT', text: 'VARCHAR', is_odd: 'BOOLEAN'}, delim = chr(31), header = false,"
-            " quote = '', escape = '', auto_detect = false, new_line = '\\n', nullstr = '') USING (number)",
-            [str(scratch)],
-        )
-    finally:
-        scratch.unlink(missing_ok=True)
-    periods = "SELECT DISTINCT 'number_period' AS column_name, number_period AS spelling"
-    parts = [f"{periods}, number_period AS text, number_period AS word, false AS is_odd FROM {read} WHERE is_plain"]
-    parts += [_word_select(contract.columns[name], profile) for name in given]
-    con.execute(f"CREATE TABLE word AS {' UNION ALL '.join(parts)}")
-    con.execute(
-        f"COPY (SELECT column_name, spelling, word FROM word WHERE NOT is_odd) TO {quoted(str(words))}"
-        " (FORMAT parquet)"
-    )
-
-
-def _spelling(text: str, encoding: str) -> str:
-    return text if encoding in UTF8 else text.encode(encoding).decode("latin-1")
-
-
-def _decoded(spelling: str, encoding: str) -> tuple[str, bool]:
-    """Return the text of some bytes, and whether only the exact reader can say what they are."""
-    try:
-        text = spelling if encoding in UTF8 else spelling.encode("latin-1").decode(encoding)
-    except UnicodeDecodeError:
-        return "", True
-    if CONTROLS.search(text) or holds_utf8(text, encoding):
-        return "", True
-    return text.strip(), False
-
-
-def _word_select(column: Column, profile: Source) -> str:
-    name = f'"{column.name}"'
-    text = f'SELECT *, {cells._text_cell(column, profile, {column.name: 0})} AS "{column.name}__text"'
-    typed = f"SELECT *, {cells._typed_cell(column, profile, '')} AS value FROM ({text} FROM cell)"
-    # A word of a code that means nothing yet is a question; any other text that cannot be typed is a bad row.
-    asks = column.type == "code" and column.on_unknown == "question"
-    is_unread = "false" if asks else f"{name} IS NOT NULL AND value IS NULL"
-    # A blank cell takes the profile's default, and the row says so.
-    is_missing = f"{name} IS NULL" if column.not_null or column.name in profile.defaults else "false"
-    return (
-        f"SELECT column_name, spelling, text, value::VARCHAR AS word, is_odd OR ({is_missing}) OR ({is_unread})"
-        f" FROM (WITH cell AS (SELECT *, text AS {name} FROM read_spelling"
-        f" WHERE column_name = {quoted(column.name)}) {typed})"
-    )
-
-
-def rows_select(contract: Contract, scan: Scan, rows: Path) -> str:
+def rows_select(contract: Contract, scan: Scan, rows: Path, given: Collection[str]) -> str:
     """Return the SELECT of the plainly good rows with their words read and line numbers, from table `word`."""
-    words = word_columns(contract)
+    words = [name for name in word_columns(contract) if name in given]
     shown = ", ".join(
-        f'"w_{name}".word::{column.sql_type} AS "{name}"' if name in words else f'cut."{name}"'
+        f'"w_{name}".word::{column.sql_type} AS "{name}"'
+        if name in words
+        else f'cut."{name}"'
+        if name in given
+        else f'NULL::{column.sql_type} AS "{name}"'
         for name, column in contract.columns.items()
     )
     joins = " ".join(
@@ -257,7 +173,12 @@ def _numbered(scan: Scan, rows: Path) -> str:
 
 
 def find_odd(
-    con: duckdb.DuckDBPyConnection, contract: Contract, scan: Scan, rows: Path, conditions: list[str]
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    scan: Scan,
+    rows: Path,
+    given: Collection[str],
+    conditions: list[str],
 ) -> None:
     """Write table `odd`: the lines that are left to the exact reader.
 
@@ -280,7 +201,7 @@ def find_odd(
             f'SELECT line FROM {read} WHERE is_plain AND "{name}" IN'
             f" (SELECT spelling FROM word WHERE is_odd AND column_name = {quoted(name)})"
         )
-    con.execute(f"CREATE VIEW plain AS {rows_select(contract, scan, rows)}")
+    con.execute(f"CREATE VIEW plain AS {rows_select(contract, scan, rows, given)}")
     parts += [f"SELECT line FROM plain WHERE {condition}" for condition in conditions]
     con.execute(f"CREATE TABLE odd AS SELECT DISTINCT line FROM ({' UNION ALL '.join(parts)})")
 
@@ -315,12 +236,12 @@ def unknown_codes(
         "SELECT column_name, spelling, text FROM word WHERE word IS NULL AND text IS NOT NULL AND NOT is_odd"
         " ORDER BY ALL"
     ).fetchall()
-    for name, spelling, text in spelled:
+    for name, spelled_as, text in spelled:
         if contract.columns[name].type == "code":
             row = con.execute(
                 f'SELECT count(*) FROM (FROM {_numbered(scan, rows)} WHERE is_plain AND "{name}" = ?)'
                 " ANTI JOIN odd USING (line)",
-                [spelling],
+                [spelled_as],
             ).fetchone()
             asked[(name, text)] = asked.get((name, text), 0) + (row[0] if row else 0)
     return {word: count for word, count in asked.items() if count}

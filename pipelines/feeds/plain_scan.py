@@ -10,7 +10,9 @@ which DuckDB does not take for Latin-1, the copy spells each byte as the UTF-8 o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +31,8 @@ DELIMITERS = (",", "\t", ";")
 MAX_ODD_SHARE = 0.05
 MIN_ODD_LINES = 1000
 LONG_LINE_BYTES = 1 << 16
+ENDLESS_BYTES = 64 << 20
+THREADS = 2  # numpy lets go of the interpreter while it compares
 NEWLINE, BLANK, QUOTE = 10, 32, 34
 
 Positions = npt.NDArray[np.intp]
@@ -105,6 +109,34 @@ def _from_blocks(
                 yield int(number), line.decode("utf-8").encode("latin-1") if scan.is_spelled else line
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Whole lines as they came (`data`) and with LF for line ends (`text`), where they end and which are odd."""
+
+    data: bytes
+    text: bytes
+    is_same: bool
+    breaks: Positions
+    odd: Flags
+
+
+def _blocks(source: BinaryIO) -> Iterator[bytes | None]:
+    """Yield blocks of whole lines; None where a line never ends."""
+    rest = b""
+    while True:
+        block = source.read(BLOCK_BYTES)
+        data = rest + block
+        end = data.rfind(b"\n") + 1 if block else len(data)
+        if end:
+            yield data[:end]
+        rest = data[end:]
+        if not block:
+            return
+        if len(rest) > ENDLESS_BYTES:
+            yield None
+            return
+
+
 class _NeedsSpellingError(Exception):
     """The text holds bytes that DuckDB does not take for Latin-1."""
 
@@ -136,27 +168,18 @@ class _Scanner:
         if self.needs_copy:
             self._start_copy(0, 0)
         line = self.head + 1
-        rest = b""
         try:
-            while True:
-                block = source.read(BLOCK_BYTES)
-                data = rest + block
-                if not data:
-                    break
-                end = data.rfind(b"\n") + 1 if block else len(data)
-                data, rest = data[:end], data[end:]
-                if not data:
-                    if len(rest) > 64 * BLOCK_BYTES:
-                        return None
-                    continue
-                kept, count = self._block(data, line)
-                if kept is not data and self.target is None:
+            for block in self._looked_at(source):
+                if block is None:
+                    return None
+                kept = self._kept(block, line)
+                if kept is not block.data and self.target is None:
                     self._start_copy(self.head_bytes(offset), offset)
                 result.blocks.append((self.target.tell() if self.target else offset, line))
                 if self.target:
                     self.target.write(kept.decode("latin-1").encode("utf-8") if self.is_spelled else kept)
-                offset += len(data)
-                line += count
+                offset += len(block.data)
+                line += len(block.breaks)
                 if len(result.odd) > MIN_ODD_LINES and len(result.odd) > MAX_ODD_SHARE * (line - self.head):
                     return None
         finally:
@@ -164,6 +187,20 @@ class _Scanner:
                 self.target.close()
         result.lines = line - 1
         return result
+
+    def _looked_at(self, source: BinaryIO) -> Iterator[_Block | None]:
+        """Yield the blocks in their order, each looked at in a thread; None where a line never ends."""
+        with ThreadPoolExecutor(THREADS) as threads:
+            waiting: deque[Future[_Block]] = deque()
+            for data in _blocks(source):
+                if data is None:
+                    yield None
+                    return
+                waiting.append(threads.submit(self._look, data))
+                if len(waiting) > 2 * THREADS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def head_bytes(self, offset: int) -> int:
         """Bytes before the first row in the file as it came."""
@@ -181,16 +218,16 @@ class _Scanner:
         self.result.blocks = [(offset - start, line) for offset, line in self.result.blocks]
         self.result.path, self.result.skip = self.copy, 0
 
-    def _block(self, data: bytes, line: int) -> tuple[bytes, int]:
-        """Return the block with every line one row, and its lines; the block itself where all are plain."""
-        original = data
-        if b"\r" in data:
+    def _look(self, data: bytes) -> _Block:
+        """Find the line ends of a block and the lines that are not plain."""
+        text = data
+        if b"\r" in text:
             # CRLF, or the lone CR that a tolerant reader takes for a line end: lines as the exact reader counts.
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        is_same = data is original
-        if not data.endswith(b"\n"):
-            data += b"\n"
-        letters = np.frombuffer(data, dtype=np.uint8)
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        is_same = text is data
+        if not text.endswith(b"\n"):
+            text += b"\n"
+        letters = np.frombuffer(text, dtype=np.uint8)
         marks = letters < BLANK
         marks |= letters == self.delimiter
         marks |= letters == QUOTE
@@ -203,12 +240,16 @@ class _Scanner:
         if len(strange):
             odd |= np.bincount(np.searchsorted(ends, strange), minlength=len(ends)) > 0
         if self.is_utf8:
-            odd |= _not_utf8(data, breaks)
+            odd |= _not_utf8(text, breaks)
         elif not self.is_spelled and ((letters >= 0x80) & (letters < 0xA0)).any():
             raise _NeedsSpellingError
-        if self.window_until < line and not odd.any():
-            return original if is_same else data, len(ends)
-        return self._patched(data, breaks, odd, line), len(ends)
+        return _Block(data, text, is_same, breaks, odd)
+
+    def _kept(self, block: _Block, line: int) -> bytes:
+        """Return the block with every line one row, collecting odd ones; its data where all are plain as they are."""
+        if self.window_until < line and not block.odd.any():
+            return block.data if block.is_same else block.text
+        return self._patched(block.text, block.breaks, block.odd, line)
 
     def _patched(self, data: bytes, breaks: Positions, odd: Flags, line: int) -> bytes:
         starts = np.concatenate(([0], breaks[:-1] + 1))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines import contracts
 from pipelines.contracts import Contract
 from pipelines.errors import InputRefusedError
-from pipelines.feeds import headers
+from pipelines.feeds import corrections, headers
 from pipelines.feeds.reasons import column_label
 from pipelines.feeds.similar_names import MOST_NAMES, most_alike
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Asked by the build, from staging.unknown_name; it closes them as soon as a table knows the name.
 BUILD_KINDS = ("unknown_site", "unknown_product", "unknown_county", "date_far_off")
 # About certain rows: an answer settles the rows known so far, and new ones raise it again.
-EVENT_KINDS = ("number_reused", "key_repeated", "correction_obsolete")
+EVENT_KINDS = ("number_reused", "key_repeated", corrections.OBSOLETE)
 KEEP = "keep"  # the answer that says: known, leave it as it is
 LONGEST_SUBJECT = 200
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
@@ -42,7 +42,7 @@ def ask(
     contract: Contract,
     asked: Sequence[tuple[str, str, str, int | None, str]],
 ) -> None:
-    """Write what loading asks: `(source, kind, subject, row_count, snapshot_sha256)` each.
+    """Write what loading asks: `(source, kind, subject, row_count, snapshot_sha256)` each, of files in the account.
 
     A question that stands counts on; one that was answered with "leave it" is not asked again.
     """
@@ -64,9 +64,15 @@ def ask(
             "INSERT INTO meta.question BY NAME SELECT ? AS question_id, ? AS feed, ? AS source, ? AS kind,"
             f" ? AS subject, ? AS owner, ? AS row_count, ?::{SIMILAR} AS similar_names, ? AS snapshot_sha256,"
             " now() AS first_seen_at",
-            [number, contract.feed, source, kind, subject, contract.who_fixes, row_count,
-             similar_words(contract, kind, subject), sha256],
+            [number, contract.feed, source, kind, subject, owner_of(contract, kind),
+             row_count, similar_words(contract, kind, subject), sha256],
         )  # fmt: skip
+    _date_by_loads(con)
+
+
+def owner_of(contract: Contract, kind: str) -> str:
+    """Return who can answer: whoever fixes the feed, and about a correction of ours whoever owns the feed."""
+    return contract.owner if kind == corrections.OBSOLETE else contract.who_fixes
 
 
 def similar_words(contract: Contract, kind: str, subject: str) -> dict[str, float]:
@@ -114,9 +120,20 @@ def refresh(con: duckdb.DuckDBPyConnection) -> None:
             f" WHERE feed = ? AND NOT EXISTS (FROM meta.question AS asked WHERE {same}) ORDER BY ALL",
             [contract.who_fixes, feed],
         )
+    _date_by_loads(con)
     _close_answered(con)
     _close_known(con)
+    corrections.close_questions(con)
     _offer_similar(con)
+
+
+def _date_by_loads(con: duckdb.DuckDBPyConnection) -> None:
+    """Date each question by the load that raised it, so that a warehouse made anew asks since the same moment."""
+    con.execute(
+        "UPDATE meta.question AS asked SET first_seen_at = account.loaded_at FROM meta.load_account AS account"
+        " WHERE asked.feed = account.feed AND asked.snapshot_sha256 = account.snapshot_sha256"
+        " AND asked.first_seen_at <> account.loaded_at"
+    )
 
 
 def _close_answered(con: duckdb.DuckDBPyConnection) -> None:

@@ -54,6 +54,10 @@ REASONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("不在约定取值内", "请按约定取值填写"),
     ),
     "missing_value": (("is empty but needed", "fill it in"), ("必填项为空", "请补填")),
+    "known_error": (
+        ("the row is a known error of the source, dropped by a correction", "tell the data team if it is right"),
+        ("来源已知错误，已按更正规则剔除", "如该行无误，请告知数据管理人员"),
+    ),
     "out_of_range": (("is outside its range", "check the weight or number"), ("超出取值范围", "请核对数值")),
 }
 

@@ -7,10 +7,11 @@ filled down, but never a mass or a number, which would count a load twice.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.contracts import Contract, Source
+from pipelines.contracts import CHECK_SHEETS, Contract, Source
 from pipelines.errors import InputRefusedError
 from pipelines.feeds.containers import Content
 from pipelines.feeds.furniture import Furniture
@@ -19,18 +20,23 @@ from pipelines.feeds.layout import HEADER_WITHIN, HeaderLine, Layout, find_heade
 from pipelines.feeds.sheets import Sheet, rows_of, sheets_of
 from pipelines.feeds.table import BadLine, Table
 
+FORMULA_MARK = re.compile(r"^'(?=[=+\-@])")  # the check sets it before what a spreadsheet would run
 MEASURES = ("mass_kg", "mass_t", "number")
 Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A sheet that is read: its place in the workbook, its header, and what each of its columns is."""
+    """A sheet that is read: its place in the workbook, its header, and what each of its columns is.
+
+    `is_mended` says that it is the sender's table out of our own check, sent back.
+    """
 
     number: int
     sheet: Sheet
     header: HeaderLine
     keys: tuple[Key, ...]
+    is_mended: bool = False
 
     @property
     def name(self) -> str:
@@ -84,6 +90,8 @@ def _rows(
                 continue
             for column, top in fills.get(index, ()):
                 cells[column] = cells[column] or merged[top][column]
+            if chosen.is_mended:
+                cells = [FORMULA_MARK.sub("", cell) for cell in cells]
             if not is_straight:
                 shuffled = [""] * len(table.headers)
                 for place, cell in zip(places, cells, strict=True):
@@ -128,7 +136,9 @@ def _sheets(content: Content, contract: Contract, source: Source) -> tuple[list[
     """Return the sheets to read, and notes on which lines are whose and what was left."""
     book = sheets_of(content)
     names = [sheet.name for sheet in book]
-    absent = [name for name in source.sheets if name not in names]
+    is_mended = [name for name in names if name in CHECK_SHEETS] == list(CHECK_SHEETS)
+    wanted = CHECK_SHEETS[1:] if is_mended else source.sheets
+    absent = [name for name in wanted if name not in names]
     if absent:
         raise InputRefusedError(
             f"sheet {', '.join(absent)} of the source profile {source.name!r} is not in the workbook; it has"
@@ -139,8 +149,9 @@ def _sheets(content: Content, contract: Contract, source: Source) -> tuple[list[
     left: list[tuple[HeaderLine, str]] = []
     offset = 0
     for number, sheet in enumerate(book):
-        if source.sheets and sheet.name not in source.sheets:
-            notes.append(f"sheet {sheet.name} was not read: the source profile names {', '.join(source.sheets)}")
+        if wanted and sheet.name not in wanted:
+            who = "our own check, sent back mended," if is_mended else "the source profile"
+            notes.append(f"sheet {sheet.name} was not read: {who} names {', '.join(wanted)}")
             continue
         header = _header(sheet, contract, source)
         if header.missing:
@@ -152,8 +163,8 @@ def _sheets(content: Content, contract: Contract, source: Source) -> tuple[list[
             last = offset + sheet.height
             notes.append(f"lines {offset + 1} to {last} are rows 1 to {sheet.height} of sheet {sheet.name}")
         offset += sheet.height
-        chosen.append(_Chosen(number, sheet, header, _keys(header)))
-    if not chosen or (left and source.sheets):
+        chosen.append(_Chosen(number, sheet, header, _keys(header), is_mended))
+    if not chosen or (left and wanted):
         nothing = find_header(()), content.name
         header, name = min(left, key=lambda pair: (len(pair[0].missing), -len(pair[0].found)), default=nothing)
         raise InputRefusedError(missing_message(contract, f"sheet {name}", header))

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import MachineError, WrongCallError
-from pipelines.publishing import base, edition_file
-from pipelines.publishing.base import Base
-from pipelines.publishing.edition_file import View
 
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.publishing.base import Base
+    from pipelines.publishing.edition_file import View
     from pipelines.settings import Settings
 
 # The regulator edition holds plates: its group may read it, the world may not.
@@ -58,6 +57,8 @@ def publish(
     if set(tables) != set(MODES):
         raise WrongCallError(f"editions given: {sorted(tables)}; publish takes exactly {sorted(MODES)}")
     import duckdb
+
+    from pipelines.publishing import base
 
     folder = settings.editions
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +139,8 @@ def _write(
 
     It starts from an earlier file where that is the very one that was published.
     """
+    from pipelines.publishing import edition_file
+
     path = folder / f"{_BUILDING}{name}-{build}.duckdb"
     free_share = edition_file.write(con, path, tables, views, _base(con, folder, name, path, tables, views))
     if _beside(path).exists():
@@ -156,6 +159,8 @@ def _base(
     views: Sequence[View],
 ) -> Base | None:
     """Return the file to start from: the one that would be deleted, moved to the new path, or the last one."""
+    from pipelines.publishing import base
+
     versions = _versions(folder, name)
     current = _pointer(folder, name).resolve()
     oldest = versions[min(versions)] if len(versions) >= KEPT_VERSIONS else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipelines import contracts
+from pipelines.feeds.corrections import DROPPED
 from pipelines.feeds.reasons import column_label, reject_message
 from pipelines.rules import policy
 
@@ -30,17 +31,18 @@ def render(trace: Mapping[str, Any], language: str) -> str:
 
 
 def _why_aside(row: Mapping[str, Any], language: str) -> str:
-    """The reason in the reader's language, where it rests on a column; else as the load wrote it."""
-    if language == "en" or not row["column_name"]:
+    """The reason in the reader's language; in English as the load wrote it."""
+    if language == "en":
         return str(row["message"])
-    return reject_message(
+    text = reject_message(
         row["reason_code"],
         row["line"],
-        contract=contracts.contracts()[FEED],
+        contract=contracts.contracts()[FEED] if row["column_name"] else None,
         column=row["column_name"],
         value=row["value"],
         language=language,
     )
+    return f"{text}（更正 {row['value']}）" if row["reason_code"] == DROPPED else text
 
 
 @cache

@@ -19,8 +19,10 @@ from pipelines.errors import BusyError, InputRefusedError, MachineError, WrongCa
 from pipelines.feeds import incoming, ingest, questions, snapshot
 from pipelines.feeds import load as loading
 from pipelines.feeds.ingest import IngestResult
-from pipelines.feeds.parse import ParsedFile, contract_of, parse
+from pipelines.feeds.parse import contract_of, parse
+from pipelines.feeds.parsed_file import ParsedFile
 from pipelines.settings import Settings
+from pipelines.trust import scope
 from pipelines.upkeep import reread
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ def load_files(
     for file in parsed:
         if file.rejects_parquet:
             ingest.write_quarantine(settings, file)
+        file.discard()
     return result
 
 
@@ -170,6 +173,7 @@ def read_again(settings: Settings, feed: str, weeks: Span) -> Reread:
                 raise _outside_error(feed, weeks, changes.outside)
             if changes.inside:
                 record_touched(con, feed, changes.inside)
+                scope.forget(con, feed)  # rows that were checked are others now
             _ask(con, contract, parsed)
             con.commit()
         except BaseException:
@@ -178,6 +182,7 @@ def read_again(settings: Settings, feed: str, weeks: Span) -> Reread:
     for file in parsed:
         if file.rejects_parquet:
             ingest.write_quarantine(settings, file)
+        file.discard()
     return Reread(feed, str(weeks), [week_name(monday) for monday in changes.inside], changes.accounts)
 
 

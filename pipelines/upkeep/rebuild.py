@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pipelines import durable, ledger, run, versions, warehouse
 from pipelines.errors import MachineError
 from pipelines.feeds import ingest
-from pipelines.feeds.parse import ParsedFile
+from pipelines.feeds.parsed_file import ParsedFile
 from pipelines.ledger import Entry
 from pipelines.settings import Settings
 
@@ -71,7 +71,6 @@ def rebuild(settings: Settings, say: Callable[[str], None] = lambda _: None, *, 
                 run.build(scratch)
                 run.judge(scratch)
             with warehouse.writer(scratch) as con:
-                _restore_question_times(con)
                 con.execute("CHECKPOINT")
             result.old_file = _swap_in(settings, scratch)
         finally:
@@ -193,14 +192,6 @@ def _restore_times(con: duckdb.DuckDBPyConnection, entries: list[Entry]) -> None
     con.execute(
         "UPDATE meta.load_account AS account SET loaded_at = told.loaded_at FROM told"
         " WHERE account.load_no = told.load_no"
-    )
-
-
-def _restore_question_times(con: duckdb.DuckDBPyConnection) -> None:
-    """A question was first asked when the file came that raised it."""
-    con.execute(
-        "UPDATE meta.question AS asked SET first_seen_at = account.loaded_at FROM meta.load_account AS account"
-        " WHERE asked.feed = account.feed AND asked.snapshot_sha256 = account.snapshot_sha256"
     )
 
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import storage
 from pipelines.contracts import Contract
-from pipelines.feeds import incoming, outcomes
-from pipelines.feeds import load as loading
-from pipelines.feeds.parse import ParsedFile
+from pipelines.feeds import account, incoming, outcomes
+from pipelines.feeds.parsed_file import ParsedFile
 
 if TYPE_CHECKING:
     import duckdb
 
-COUNTED = ("rows", *loading.OUTCOMES)
+COUNTED = ("rows", *account.OUTCOMES)
 NO_LOAD = 1 << 30  # above every load: only those that are named are counted
 
 
@@ -144,7 +143,7 @@ def _take_out(
 def _accounts(
     con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[LoadedFile]
 ) -> dict[str, tuple[int, ...]]:
-    counts = ", ".join(f"{outcome}_count" for outcome in loading.OUTCOMES)
+    counts = ", ".join(f"{outcome}_count" for outcome in account.OUTCOMES)
     rows = con.execute(
         f"SELECT snapshot_sha256, row_count, {counts} FROM meta.load_account WHERE feed = ?"
         " AND list_contains(?, snapshot_sha256)",
@@ -173,9 +172,9 @@ def _recount(
             [*values.values(), contract.feed, file.sha256],
         )
         con.execute("DELETE FROM meta.reject WHERE feed = ? AND snapshot_sha256 = ?", [contract.feed, file.sha256])
-    loading.write_rejects(con, contract, parsed)
+    account.write_rejects(con, contract, parsed)
     numbers = ", ".join(str(file.load_no) for file in files)
-    loading.recount(con, contract, numbers, NO_LOAD)
+    account.recount(con, contract, numbers, NO_LOAD)
     con.execute(
         "UPDATE meta.load_account SET duplicate_count = row_count - quarantined_count - accepted_count"
         f" - superseded_count - voided_count - pending_count WHERE load_no IN ({numbers})"

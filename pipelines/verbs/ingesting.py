@@ -35,7 +35,10 @@ def ingest(
     if check:
         _check(current, feed, files or [], source, out, as_json)
         return
-    result = ingesting.ingest(current, feed, files or ingesting.inbox_files(current, feed), source)
+    waiting = files or ingesting.inbox_files(current, feed)
+    if not waiting:
+        say(f"{feed}: nothing lies in {current.inbox / feed}; put files there, or name them")
+    result = ingesting.ingest(current, feed, waiting, source)
     if as_json:
         show(result.to_json())
     else:
@@ -59,8 +62,8 @@ def _check(
     for found in checked:
         if not as_json:
             typer.echo(str(found.out))
-        if found.message:
-            say(found.message)
+        said = f"{found.rows} rows, {found.quarantined} to mend; the rest would be loaded"
+        say(found.message or said)
     if any(found.is_refused for found in checked):
         raise typer.Exit(1)
 

@@ -11,7 +11,7 @@ columns:
   row_count: rows it was seen on (reused numbers, for number_reused), where rows are meant
   similar_names: known names most like it, the likest first, with a score up to 1 (equal but for width, case and blanks)
   snapshot_sha256: file it was first seen in
-  first_seen_at: when it was first asked
+  first_seen_at: when the file it was first seen in was loaded
 */
 CREATE TABLE IF NOT EXISTS meta.question (
     question_id VARCHAR NOT NULL,

@@ -37,6 +37,7 @@ columns:
   is_above_scale_max: whether gross is above the scale's maximum; such a row is judged but not enforcement-usable
   is_off_division: whether gross is not a multiple of the scale's interval
   suspect_codes: row rules that flag the row
+  correction_ids: corrections that changed the row (expectations/corrections)
   source: source profile
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
@@ -76,6 +77,7 @@ SELECT
     coalesce(ticket.gross_kg > site.scale_max_kg, FALSE) AS is_above_scale_max,
     coalesce(ticket.gross_kg % site.scale_division_kg <> 0, FALSE) AS is_off_division,
     ticket.suspect_codes,
+    ticket.correction_ids,
     ticket.feed_source AS source,
     ticket.snapshot_sha256,
     ticket.line,

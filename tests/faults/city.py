@@ -119,6 +119,5 @@ def data_columns(con: duckdb.DuckDBPyConnection, table: str) -> str:
 
 def _digest(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
     data = f"SELECT {data_columns(con, table)} FROM {table}"
-    data = f"SELECT {data_columns(con, table)} FROM {table}"
     row: Any = con.execute(f"SELECT count(*), coalesce(sum(hash(r)::HUGEINT), 0) FROM ({data}) AS r").fetchone()
     return int(row[0]), int(row[1])

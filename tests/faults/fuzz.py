@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines import simulate
 from pipelines.errors import InputRefusedError
-from pipelines.feeds import parse, plain_route
+from pipelines.feeds import parse, parsed_file, plain_route
 from pipelines.settings import Settings
 
 from . import city
@@ -140,7 +140,7 @@ def _read(settings: Settings, sample: Sample, path: Path, *, exactly: bool) -> t
                 kept.unlink()
 
 
-def adds_up(parsed: parse.ParsedFile, content: bytes | None) -> str:
+def adds_up(parsed: parsed_file.ParsedFile, content: bytes | None) -> str:
     """Return what does not add up in a parsed file, nothing where all does."""
     told = (
         parsed.header_lines + parsed.title_lines + parsed.total_lines + parsed.blank_lines
@@ -150,7 +150,7 @@ def adds_up(parsed: parse.ParsedFile, content: bytes | None) -> str:
         return f"the account does not add up: {parsed.physical_lines} lines, {told} told of"
     if parsed.rows != parsed.good + parsed.quarantined:
         return f"the account does not add up: {parsed.rows} rows, {parsed.good} good, {parsed.quarantined} put aside"
-    told_of = Counter(reject["reason_code"] for reject in parse.read_rejects(parsed))
+    told_of = Counter(reject["reason_code"] for reject in parsed_file.read_rejects(parsed))
     if parsed.quarantined != told_of.total() or told_of != Counter(parsed.reasons):
         return f"the account does not add up: {parsed.quarantined} put aside, {told_of}, reasons {parsed.reasons}"
     if min(parsed.rows, parsed.good, parsed.blank_lines, parsed.quoted_newlines, parsed.total_lines) < 0:

@@ -153,7 +153,7 @@ def _read(settings: Settings, stop: Event, answers: Any, number: int) -> None:
         except Exception as error:
             failures.append(f"reader {number}: {type(error).__name__}: {error}")
         opens += 1
-        time.sleep(0.02)  # leaves the writer its share of two cores
+        time.sleep(0.1)  # leaves the writer its share of two cores
         if opens == 1:
             answers.put(number)
     answers.put({"opens": opens, "seen": sorted(seen), "failures": failures[:20]})
