@@ -124,7 +124,8 @@ class TypedRows:
             given: dict[str, str | None] = dict(zip(names, texts, strict=True))
             column: str | None
             value: str | None
-            if correction := corrections.dropped(self.contract, self.corrections, reject_no):
+            correction = corrections.dropped(self.contract, self.corrections, reject_no) if self.corrections else None
+            if correction:
                 code, column, value = corrections.DROPPED, None, correction.id
                 message = corrections.drop_message(correction, line)
             else:
