@@ -107,12 +107,14 @@ def put_in(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, f
     own = f"CASE WHEN {void} THEN 'voided' WHEN is_incomplete THEN 'pending' ELSE 'accepted' END"
     order = "" if is_large else " ORDER BY incoming.load_no, incoming.line"
     if con.execute("SELECT 1 FROM judged WHERE NOT is_standing LIMIT 1").fetchone():
+        # Copies apart, since there may be millions of them: to drop one takes its place in the file only.
         con.execute(
             f"INSERT INTO {table} BY NAME SELECT incoming.* EXCLUDE (is_incomplete),"
             f" coalesce(judged.outcome, {own}) AS outcome, judged.ended_load_no FROM incoming"
-            " LEFT JOIN (FROM judged WHERE NOT is_standing) AS judged"
-            " ON incoming.load_no = judged.load_no AND incoming.line = judged.line"
-            f" WHERE judged.outcome IS DISTINCT FROM 'duplicate'{order}"
+            " ANTI JOIN (SELECT load_no, line FROM judged WHERE NOT is_standing AND outcome = 'duplicate') AS copy"
+            " ON incoming.load_no = copy.load_no AND incoming.line = copy.line"
+            " LEFT JOIN (FROM judged WHERE NOT is_standing AND outcome <> 'duplicate') AS judged"
+            f" ON incoming.load_no = judged.load_no AND incoming.line = judged.line{order}"
         )
     else:
         con.execute(

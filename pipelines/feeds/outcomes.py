@@ -114,7 +114,8 @@ def judge(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, *,
         " has_key BOOLEAN, outcome VARCHAR, ended_load_no INTEGER)"
     )
     if standing_count:
-        _compare_with_standing(con, contract, is_small=row_count < standing_count * LOOK_UP_SHARE)
+        is_small = row_count < standing_count * LOOK_UP_SHARE
+        _compare_with_standing(con, contract, is_small=is_small, keeps_all=mixes_periods)
     if mixes_periods:
         _share_across_periods(con, contract)
     if con.execute("SELECT 1 FROM shared LIMIT 1").fetchone():
@@ -151,8 +152,13 @@ def _things(contract: Contract) -> str:
     )
 
 
-def _compare_with_standing(con: duckdb.DuckDBPyConnection, contract: Contract, *, is_small: bool) -> None:
-    """Write to `judged` the plain copies of what stands, and add to `shared` what meets something else there."""
+def _compare_with_standing(
+    con: duckdb.DuckDBPyConnection, contract: Contract, *, is_small: bool, keeps_all: bool
+) -> None:
+    """Write to `judged` the plain copies of what stands, and add to `shared` what meets something else there.
+
+    Of the standing rows that were met, `standing_fact` gets those that share, or all of them with `keeps_all`.
+    """
     table = storage.table_of(contract)
     same = f"hash({_listed(contract, contract.same or tuple(contract.columns))})"
     thing = _thing(contract)
@@ -165,31 +171,37 @@ def _compare_with_standing(con: duckdb.DuckDBPyConnection, contract: Contract, *
             narrow = f"{number} IN (SELECT {number} FROM incoming_key)"
             blank = con.execute(f"SELECT 1 FROM incoming_key WHERE {number} IS NULL LIMIT 1").fetchone()
             narrow = f"({narrow} OR {number} IS NULL)" if blank else narrow
-    con.execute("CREATE OR REPLACE TEMP TABLE fact AS FROM thing")
+    special = f"{_void(contract)} OR is_incomplete AS is_special"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE fact AS"
+        f" SELECT load_no, line, {thing} AS thing_hash, {same} AS same_hash, {special} FROM incoming"
+    )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE met AS SELECT * FROM ("
         f" SELECT load_no, line, {thing} AS thing_hash, {same} AS same_hash, outcome = 'accepted' AS is_plain"
         f" FROM {table} WHERE outcome <> 'superseded' AND {narrow}"
         ") WHERE thing_hash IN (SELECT thing_hash FROM fact)"
     )
-    con.execute("INSERT INTO standing_fact SELECT load_no, line, thing_hash FROM met")
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE meeting AS SELECT fact.load_no, fact.line, fact.thing_hash, fact.is_special,"
-        f" row.same_hash FROM fact JOIN (SELECT load_no, line, {same} AS same_hash FROM incoming) AS row"
-        " USING (load_no, line) WHERE fact.thing_hash IN (SELECT thing_hash FROM met)"
+        "CREATE OR REPLACE TEMP TABLE pair AS SELECT fact.load_no, fact.line, thing_hash,"
+        " fact.same_hash = met.same_hash AND NOT fact.is_special AND met.is_plain AS is_copy"
+        " FROM fact JOIN met USING (thing_hash)"
+    )
+    con.execute("DROP TABLE fact")
+    con.execute(
+        "INSERT INTO shared SELECT * FROM (SELECT thing_hash FROM met GROUP BY 1 HAVING count(*) > 1"
+        " UNION SELECT thing_hash FROM pair WHERE NOT is_copy) WHERE thing_hash NOT IN (FROM shared)"
     )
     con.execute(
-        "INSERT INTO shared SELECT * FROM ("
-        " SELECT thing_hash FROM met GROUP BY 1 HAVING count(*) > 1"
-        " UNION SELECT meeting.thing_hash FROM meeting JOIN met USING (thing_hash)"
-        " WHERE meeting.same_hash <> met.same_hash OR meeting.is_special OR NOT met.is_plain"
-        ") WHERE thing_hash NOT IN (FROM shared)"
+        "INSERT INTO standing_fact SELECT load_no, line, thing_hash FROM met"
+        + ("" if keeps_all else " WHERE thing_hash IN (FROM shared)")
     )
+    con.execute("DROP TABLE met")
     con.execute(
-        "INSERT INTO judged SELECT load_no, line, false, thing_hash, true, 'duplicate', NULL FROM meeting"
+        "INSERT INTO judged SELECT load_no, line, false, thing_hash, true, 'duplicate', NULL FROM pair"
         " WHERE thing_hash NOT IN (FROM shared)"
     )
-    con.execute("DROP TABLE fact; DROP TABLE met; DROP TABLE meeting")
+    con.execute("DROP TABLE pair")
 
 
 def _share_across_periods(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
