@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # Below this a file is read exactly in less time than the plain route takes to start.
-PLAIN_BYTES = 1 << 18
+PLAIN_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
