@@ -15,7 +15,8 @@ from pipelines.literal import quoted
 from pipelines.settings import TIME_ZONE
 
 
-def _text_cell(column: Column, profile: Source, found: Mapping[str, int]) -> str:
+def text_cell(column: Column, profile: Source, found: Mapping[str, int]) -> str:
+    """Return SQL for the text of a cell: the profile's default where it is empty, its word for a vendor's."""
     default = quoted(profile.defaults[column.name]) if column.name in profile.defaults else "NULL"
     if column.name not in found:
         return f"{default}::VARCHAR"
@@ -27,7 +28,8 @@ def _text_cell(column: Column, profile: Source, found: Mapping[str, int]) -> str
     return cell
 
 
-def _typed_cell(column: Column, profile: Source, unit: str) -> str:
+def typed_cell(column: Column, profile: Source, unit: str) -> str:
+    """Return SQL for the typed value of `<column>__text`, NULL where it cannot be read."""
     cell, wall = f'"{column.name}__text"', f'"{column.name}__wall"'
     if column.type in UNITS:
         return readings.mass(cell, column, unit)
@@ -163,7 +165,7 @@ def typed_select(contract: Contract, profile: Source, found: HeaderMap) -> str:
     suspect_codes, assumed_columns, and `reject_no`: the first broken rule of `reject_rules`, or NULL.
     """
     columns = contract.columns.values()
-    cells = {column.name: _text_cell(column, profile, found) for column in columns}
+    cells = {column.name: text_cell(column, profile, found) for column in columns}
     for name in profile.ranges:
         for end, suffix in ((1, "low"), (2, "high")):
             if name in found and f"{name}_{suffix}" not in found:
@@ -179,7 +181,7 @@ def typed_select(contract: Contract, profile: Source, found: HeaderMap) -> str:
     )
     values = ",\n".join(
         (
-            _typed_cell(column, profile, units[column.name] or UNITS.get(column.type, ""))
+            typed_cell(column, profile, units[column.name] or UNITS.get(column.type, ""))
             if column in given
             else f"NULL::{column.sql_type}"
         )
@@ -205,7 +207,7 @@ def typed_select(contract: Contract, profile: Source, found: HeaderMap) -> str:
     )
     waits = " OR ".join(f'"{name}" IS NULL' for name in profile.pending_until) or "false"
     period = (
-        f", {_number_period(contract, profile, found)} AS number_period, is_incomplete" if contract.identity else ""
+        f", {number_period(contract, profile, found)} AS number_period, is_incomplete" if contract.identity else ""
     )
     return (
         f"WITH texts AS (SELECT line, [{assumed}]::VARCHAR[] AS assumed, {texts} FROM cell),\n"
@@ -223,7 +225,7 @@ def _without_nulls(codes: str, is_filled: bool) -> str:
     return f"list_filter({codes}, lambda code: code IS NOT NULL)" if is_filled else "[]::VARCHAR[]"
 
 
-def _number_period(contract: Contract, profile: Source, found: HeaderMap) -> str:
+def number_period(contract: Contract, profile: Source, found: HeaderMap) -> str:
     """Return SQL for the period ticket numbers are unique in, from the canonical text where there is one."""
     if profile.number_period == "ever":
         return "''"

@@ -94,7 +94,7 @@ def _select(contract: Contract, profile: Source, layout: Layout, read: str) -> s
     waits = " OR ".join(f'"{name}" IS NULL' for name in profile.pending_until) or "false"
     assumed = [name for name in profile.defaults if name not in found]
     listed = quoted("|".join(assumed)) if assumed else "NULL::VARCHAR"
-    period = cells._number_period(contract, profile, layout.found)
+    period = cells.number_period(contract, profile, layout.found)
     return (
         f"WITH cut AS (SELECT {', '.join([*texts, *spellings])} FROM {read}),\n"
         f"seen AS (SELECT *{''.join(f', {wall}' for wall in walls)} FROM cut),\n"

@@ -103,8 +103,8 @@ def _decoded(spelling: str, encoding: str) -> tuple[str, bool]:
 
 def _word_select(column: Column, profile: Source) -> str:
     name = f'"{column.name}"'
-    text = f'SELECT *, {cells._text_cell(column, profile, {column.name: 0})} AS "{column.name}__text"'
-    typed = f"SELECT *, {cells._typed_cell(column, profile, '')} AS value FROM ({text} FROM cell)"
+    text = f'SELECT *, {cells.text_cell(column, profile, {column.name: 0})} AS "{column.name}__text"'
+    typed = f"SELECT *, {cells.typed_cell(column, profile, '')} AS value FROM ({text} FROM cell)"
     # A word of a code that means nothing yet is a question; any other text that cannot be typed is a bad row.
     asks = column.type == "code" and column.on_unknown == "question"
     is_unread = "false" if asks else f"{name} IS NOT NULL AND value IS NULL"
