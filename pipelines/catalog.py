@@ -25,7 +25,8 @@ class Model:
     """One SQL file: the table it makes, what its header says, and the tables it reads.
 
     A row of week w depends on its inputs in the weeks from w - `lookback` to w + `lookahead`; `unbounded` is all.
-    `spans` names a table that code derives from this one before anything reads it.
+    `spans` names a table that code derives from this one before anything reads it. Of a table with `compare` only
+    the weeks whose rows came out otherwise count as changed: its inputs change often and it seldom does.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Model:
     lookback: int | str = 0
     lookahead: int = 0
     spans: str | None = None
+    compare: bool = False
 
     @property
     def where(self) -> str:
@@ -95,6 +97,7 @@ def read_model(path: Path, schema: str) -> Model:
         lookback=header.get("lookback", 0),
         lookahead=header.get("lookahead", 0),
         spans=header.get("spans"),
+        compare=bool(header.get("compare", False)),
     )
 
 

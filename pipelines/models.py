@@ -65,8 +65,7 @@ def _given(models: dict[str, catalog.Model]) -> list[str]:
 
 def law_tables() -> frozenset[str]:
     """Return the tables that state what the rules say: thresholds, parameters, documents, a rule's own tables."""
-    own = {f"policy.{rule.name}_{table}" for rule in policy.rules().values() for table in rule.tables}
-    return frozenset(policy.LAW_TABLES) | own
+    return frozenset(policy.LAW_TABLES) | policy.own_tables().keys()
 
 
 def needing_verdicts(models: dict[str, catalog.Model]) -> set[str]:

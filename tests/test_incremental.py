@@ -25,6 +25,8 @@ from pipelines.settings import Settings
 FIRST = dt.date(2025, 12, 1)
 WEEK = dt.timedelta(weeks=1)
 SITES = [(f"站{number}", ("411725", "411726", "411700")[number % 3]) for number in range(6)]
+# What reads a compared table, or only heavy weighings: a touched week may come out as it was.
+SELDOM = ("mart.overload_lead", "policy.axle_limit")
 BIG = ("staging.weighbridge_ticket", "staging.ticket_day", "mart.release", "mart.overload_lead", "mart.site_week",
        "policy.axle_limit", "mart.overload_record", "mart.overload_site_week")  # fmt: skip
 
@@ -199,7 +201,7 @@ def test_incremental_equals_whole(city: City, seed: int) -> None:
             changed = state.changed_since(city.cons[0], table, before)
             assert changed is not None, f"{table} was built whole for {sorted(touched)}"
             assert len(changed) < newest, table
-            assert (touched <= changed) or table in ("mart.overload_lead",), table
+            assert (touched <= changed) or table in SELDOM, table
             few += bool(changed)
     assert few > 2 * len(BIG)
 

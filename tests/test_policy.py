@@ -97,43 +97,97 @@ def test_county_without_members_is_out_of_scope() -> None:
     assert rows["411721"] == "exempt"
 
 
+START = dt.datetime.fromisoformat("2026-05-25T08:00:00+08:00")
+
+
+def ticket_row(ticket_no: str, plate: str, given_: dict[str, Any]) -> dict[str, Any]:
+    minute, first = given_.get("minute", 0), given_.get("first_minute")
+    facts = {name: value for name, value in given_.items() if name not in ("minute", "first_minute")}
+    if first is not None:
+        facts["first_weighed_at"] = START + dt.timedelta(minutes=first)
+    return {
+        "site_name": "站", "ticket_no": ticket_no, "number_period": "", "direction": "out", "plate": plate,
+        "weighed_at": START + dt.timedelta(minutes=minute), **facts,
+    }  # fmt: skip
+
+
+def by_ticket(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, dict[str, Any]]:
+    found = con.execute(sql)
+    names = [column[0] for column in found.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return {row["ticket_no"]: row for row in rows}
+
+
 @pytest.fixture(scope="module")
-def overload_records() -> dict[str, tuple[Any, ...]]:
-    con = empty()
-    line = 0
-    start = dt.datetime.fromisoformat("2026-05-25T08:00:00+08:00")
+def overload_world() -> duckdb.DuckDBPyConnection:
+    tickets, vehicles, scales, sites = [], [], [], []
     for number, case in enumerate(cases("axle_limit")["cases"]):
+        plate = f"豫Q{number:05d}"
+        vehicles += [{"plate": plate, **vehicle} for vehicle in case.get("vehicles", ())]
         for index, ticket in enumerate(case["tickets"]):
-            line += 1
-            given_ = dict(ticket)
-            minute, first = given_.pop("minute", 0), given_.pop("first_minute", None)
-            if first is not None:
-                given_["first_weighed_at"] = start + dt.timedelta(minutes=first)
-            put(con, "weighbridge_ticket", {
-                "site_name": "站", "ticket_no": f"{case['name']}/{index}", "number_period": "", "direction": "out",
-                "plate": f"豫Q{number:05d}", "weighed_at": start + dt.timedelta(minutes=minute), **given_,
-            }, line)  # fmt: skip
+            # Sites of its own for each case: trucks of other cases must not stand between.
+            site = {"site_name": f"{ticket.get('site_name', '站')}{number}"}
+            tickets.append(ticket_row(f"{case['name']}/{index}", plate, {**ticket, **site}))
+    spec = cases("scale_error")
+    for number, case in enumerate(spec["cases"]):
+        site = {"site_name": f"衡站{number}"}
+        sites.append({**site, "county_code": "411725", "entity_kind": "quarry"})
+        scales.append({**site, **spec["scale"], **case.get("scale", {})})
+        tickets.append(
+            ticket_row(f"scale/{case['name']}", f"豫R{number:05d}", {**site, **spec["ticket"], **case["ticket"]})
+        )
+    con = empty()
+    rows = {"weighbridge_ticket": tickets, "vehicle": vehicles, "scale": scales, "site_register": sites}
+    for feed, given_ in rows.items():
+        raw_rows.put(con, feed, given_)
     judged(con)
     prices.judge(con)
     models.build(con, after_judging=True)
-    rows = con.execute(
-        "SELECT ticket_no, verdict, limit_kg, over_kg, limit_basis, reason_code, missing_field"
-        " FROM mart.overload_record"
-    ).fetchall()
-    return {row[0]: row[1:] for row in rows}
+    return con
+
+
+@pytest.fixture(scope="module")
+def overload_records(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    return by_ticket(overload_world, "SELECT * FROM mart.overload_record")
+
+
+@pytest.fixture(scope="module")
+def licence_excesses(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    return by_ticket(
+        overload_world,
+        "SELECT ticket.ticket_no, excess.* FROM mart.licence_excess AS excess"
+        " JOIN staging.weighbridge_ticket AS ticket USING (ticket_id)",
+    )
 
 
 @pytest.mark.parametrize("case", cases("axle_limit")["cases"], ids=lambda case: case["name"])
-def test_overload_case(case: dict[str, Any], overload_records: dict[str, tuple[Any, ...]]) -> None:
-    for index, expected in enumerate(case["expect"]):
-        record = overload_records.get(f"{case['name']}/{index}")
+def test_overload_case(
+    case: dict[str, Any], overload_records: dict[str, dict[str, Any]], licence_excesses: dict[str, dict[str, Any]]
+) -> None:
+    records = [overload_records.get(f"{case['name']}/{index}") for index in range(len(case["expect"]))]
+    for record, expected in zip(records, case["expect"], strict=True):
         if expected is None:
             assert record is None
             continue
         assert record is not None
         verdict, limit_kg, over_kg, why = expected
-        assert record[:3] == (verdict, limit_kg, None if over_kg is None else Decimal(over_kg))
-        assert why in record[3:]
+        assert record["verdict"] == verdict
+        assert record["limit_kg"] == limit_kg
+        assert record["over_kg"] == (None if over_kg is None else Decimal(over_kg))
+        assert why in (record["limit_basis"], record["reason_code"], record["missing_field"])
+    if expected := dict(case.get("record", {})):
+        index = expected.pop("index", next(n for n, record in enumerate(records) if record))
+        assert {name: records[index][name] for name in expected} == expected
+    if "licence" in case:
+        excess = licence_excesses.get(f"{case['name']}/0")
+        expected = case["licence"]
+        assert (excess and {name: excess[name] for name in expected}) == expected
+
+
+@pytest.mark.parametrize("case", cases("scale_error")["cases"], ids=lambda case: case["name"])
+def test_scale_case(case: dict[str, Any], overload_records: dict[str, dict[str, Any]]) -> None:
+    record = overload_records[f"scale/{case['name']}"]
+    assert {name: record[name] for name in case["expect"]} == case["expect"]
 
 
 def test_every_rule_has_cases_for_each_end() -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pipelines import run, simulate
 from pipelines.errors import WrongCallError
 from pipelines.feeds import corrections, ingest
-from pipelines.publishing import editions
+from pipelines.publishing import access_files, editions
 from pipelines.settings import ROOT, Settings
 from pipelines.tracing import walk, wording
 
@@ -166,7 +166,7 @@ def test_a_snapshot_that_is_gone_leaves_the_rest(small: Settings, monkeypatch: p
 
 def test_each_look_is_logged_with_who_asked(small: Settings) -> None:
     walk.trace(small, "甲矿", "1")
-    log = [json.loads(line) for line in (small.logs / "access.jsonl").read_text("utf-8").splitlines()]
+    log = [line.record for line in access_files.lines(small) if line.record]
     assert [entry["event"] for entry in log[-2:]] == ["started", "ended"]
     assert (log[-1]["actor"], log[-1]["purpose"], log[-1]["sql"]) == ("tester", "why", "why 甲矿 1")
 

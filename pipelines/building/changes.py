@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,23 @@ def content_of(con: duckdb.DuckDBPyConnection, table: str) -> str:
         f" FROM (SELECT hash(entry) AS entry_hash FROM {table} AS entry)"
     ).fetchone()
     return state.fingerprint(repr([column[:2] for column in columns]), repr(row))
+
+
+def weeks_of(con: duckdb.DuckDBPyConnection, model: catalog.Model, wanted: Weeks) -> dict[dt.date, tuple[int, ...]]:
+    """Return a fingerprint of the rows of each week of a table, whatever their order; None asks for all weeks."""
+    conditions = weeks.conditions(str(model.period), wanted) if wanted is not None else []
+    only = f" WHERE {' OR '.join(conditions)}" if conditions else ""
+    rows = con.execute(
+        "SELECT week_start, count(*), bit_xor(row_hash), sum(row_hash) FROM ("
+        f"SELECT date_trunc('week', {model.period})::DATE AS week_start, hash(entry) AS row_hash"
+        f" FROM {model.name} AS entry{only}) GROUP BY week_start"
+    ).fetchall()
+    return {week: tuple(content) for week, *content in rows}
+
+
+def differing(before: dict[dt.date, tuple[int, ...]], after: dict[dt.date, tuple[int, ...]]) -> frozenset[dt.date]:
+    """Return the weeks of which two fingerprints differ, or that only one knows."""
+    return frozenset(week for week in before.keys() | after.keys() if before.get(week) != after.get(week))
 
 
 def to_build(con: duckdb.DuckDBPyConnection, model: catalog.Model, reads: Iterable[str], made_of: str) -> Weeks:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines import catalog, contracts, warehouse
 from pipelines.building import changes, state, weeks
 from pipelines.building.calendar import CALENDAR, DAY
+from pipelines.building.weeks import Weeks
 from pipelines.errors import MachineError
 
 if TYPE_CHECKING:
@@ -29,18 +30,29 @@ def refresh(con: duckdb.DuckDBPyConnection, model: catalog.Model, number: int) -
     """
     made_of = state.fingerprint(model.sql, repr(model.columns))
     wanted = changes.to_build(con, model, model.reads, made_of)
+    known = state.built(con, model.name)
+    is_same_file = known is not None and known.fingerprint == made_of and changes.is_there(con, model.name)
+    by_week = (
+        changes.weeks_of(con, model, wanted) if model.compare and is_same_file and wanted != weeks.NONE else None
+    )
+
+    def really(touched: Weeks) -> Weeks:
+        """Return the weeks that came out otherwise, where the table is compared."""
+        if by_week is None:
+            return touched
+        return changes.differing(by_week, changes.weeks_of(con, model, wanted))
+
     if wanted is not None:
         if wanted:
-            make_weeks(con, model, wanted, lambda: state.write(con, model.name, wanted, number, made_of))
+            make_weeks(con, model, wanted, lambda: state.write(con, model.name, really(wanted), number, made_of))
         return bool(wanted)
-    known = state.built(con, model.name)
     # A small table that says the same as before touches nothing that reads it.
-    is_dimension = model.period is None and known is not None and known.fingerprint == made_of
-    before = changes.content_of(con, model.name) if is_dimension and changes.is_there(con, model.name) else None
+    is_dimension = model.period is None and is_same_file
+    before = changes.content_of(con, model.name) if is_dimension else None
     with transaction(con):
         make(con, model)
         is_same = before is not None and changes.content_of(con, model.name) == before
-        state.write(con, model.name, weeks.NONE if is_same else None, number, made_of)
+        state.write(con, model.name, weeks.NONE if is_same else really(None), number, made_of)
     return True
 
 

@@ -40,6 +40,7 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
                 releases=words.number(city["release_count"]),
                 determinable=words.number(city["determinable_count"]),
                 breached=words.number(city["breached_count"]),
+                beyond=words.number(city["beyond_error_count"]),
                 rate=rate,
                 before=words.number(before["over_rate_per_1000"], 1) if before else NOTHING,
                 over_t=words.number(city["over_t"], 1),
@@ -66,7 +67,7 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     )
     if apart:
         found.append(Sentence(words("overload.apart", causes=apart), "muted"))
-    found.append(Sentence(words("overload.caveat"), "muted"))
+    found.append(Sentence(words("overload.caveat", usable=words.number(city["usable_count"])), "muted"))
     return found
 
 

@@ -66,13 +66,12 @@ def _write_law(con: duckdb.DuckDBPyConnection) -> None:
                     [rule.name, part, spec["must_be"], entry["value"], spec["unit"], entry["in_force_from"], until,
                      entry["source"]],
                 )  # fmt: skip
-        for name, table_spec in rule.tables.items():
-            columns = ", ".join(f"{column} {sql_type}" for column, sql_type in table_spec["columns"].items())
-            table = f"policy.{rule.name}_{name}"
-            con.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
-            marks = ", ".join("?" for _ in table_spec["columns"])
-            con.executemany(f"INSERT INTO {table} VALUES ({marks})", table_spec["rows"])
-            comment(con, table, f"{rule.title['en']}: {name}", table_spec["text"])
+    for table, (title, table_spec) in policy.own_tables().items():
+        columns = ", ".join(f"{column} {sql_type}" for column, sql_type in table_spec["columns"].items())
+        con.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        marks = ", ".join("?" for _ in table_spec["columns"])
+        con.executemany(f"INSERT INTO {table} VALUES ({marks})", table_spec["rows"])
+        comment(con, table, f"{title}: {table_spec['short_name']}", table_spec["text"])
     for rule_name, name, parameter in policy.parameters():
         con.execute(
             "INSERT INTO policy.parameter VALUES (?, ?, ?, ?, ?)",

@@ -60,7 +60,6 @@ class Rule:
     clause: str
     subject_kind: str
     parts: Mapping[str, Mapping[str, Any]]
-    tables: Mapping[str, Mapping[str, Any]]
     who: tuple[str, ...]
     action: Mapping[str, str]
 
@@ -98,7 +97,6 @@ def rules(folder: Path = POLICY) -> dict[str, Rule]:
             clause=raw["clause"],
             subject_kind=raw["subject_kind"],
             parts=raw["parts"],
-            tables=raw.get("tables", {}),
             who=tuple(raw["who"]),
             action=raw["action"],
         )
@@ -112,6 +110,19 @@ def parameters(folder: Path = POLICY) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
+def own_tables(folder: Path = POLICY) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return the tables that rules state beside their figures, judged or not: title of the rule and what is stated.
+
+    A table is named `policy.<rule>_<table>`; it states columns with their types, their `text`, and rows.
+    """
+    return {
+        f"policy.{raw['rule']}_{name}": (raw["title"]["en"], {"short_name": name, **spec})
+        for raw in _rule_files(folder)
+        for name, spec in raw.get("tables", {}).items()
+    }
+
+
+@cache
 def _rule_files(folder: Path) -> list[dict[str, Any]]:
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/rule.yaml"))]
 

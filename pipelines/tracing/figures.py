@@ -45,7 +45,9 @@ def of(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> dict[str
         "record": {
             name: record[name]
             for name in ("record_id", "limit_kg", "limit_basis", "over_kg", "over_rate", "band", "verdict",
-                         "missing_field")
+                         "missing_field", "axle_count", "axle_count_source", "body", "body_source",
+                         "drive_axle_count", "drive_axle_count_source", "is_single_tyre", "exemption", "plate_doubt", "max_error_kg",
+                         "over_beyond_error_kg", "is_enforcement_usable", "unusable_reasons")
         } if record else None,
         "figures": _figures(con, row, record) if counts else [],
         "report": _report(settings, week) if week else None,
@@ -75,7 +77,7 @@ def _figures(con: duckdb.DuckDBPyConnection, row: Row, record: Row | None) -> li
         ("report.product_week", "dispatch_t", {**product, **week}, row["net_t"]),
     ]
     if record:
-        column = "breached_count" if record["verdict"] == "breached" else "undetermined_count"
+        column = f"{record['verdict']}_count"
         asked += [("report.overload_week", column, {**place, **week}, 1) for place in (county, city)]
     found = []
     for table, column, key, part in asked:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import contracts
 from pipelines.feeds import corrections
-from pipelines.publishing import access_log, editions
+from pipelines.publishing import access_log, editions, plates
 from pipelines.settings import TIME_ZONE, Settings
 from pipelines.tracing import figures, file_lines, lost
 from pipelines.tracing.file_lines import KeptFile, plain
@@ -49,15 +49,14 @@ def trace(settings: Settings, site: str, ticket_no: str, day: dt.date | None = N
 
     path = editions.current(settings, "regulator")
     asked = f"why {site} {ticket_no}" + (f" --day {day}" if day else "")
-    entry = access_log.start(settings, edition="regulator", build=editions.build_of(path), purpose="why", sql=asked)
-    try:
+    build = editions.build_of(path)
+    with access_log.logged(
+        settings, edition="regulator", build=build, purpose="why", sql=asked, channel="why"
+    ) as entry:
         with duckdb.connect(str(path), read_only=True) as con:
             con.execute(f"SET TimeZone = '{TIME_ZONE}'")
             found = _trace(con, settings, plain(site), plain(ticket_no), day)
-    except BaseException as error:
-        entry.end("failed", message=str(error).partition("\n")[0])
-        raise
-    entry.end("ok", row_count=len(found["tickets"]))
+        entry.found(row_count=len(found["tickets"]), plates_read=plates.read((), [(found,)]))
     newest = max((file["loaded_at"] for file in found.pop("accounts")), default=None)
     return {"site": site, "ticket_no": ticket_no, "day": day, "edition": path.name, "loaded_until": newest, **found}
 

@@ -86,5 +86,5 @@ def _template(language: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=_shown, share=_share)
+    environment.filters.update(shown=_shown, share=_share, word=lambda code, words: words.get(code, code))
     return environment.get_template(f"why.{language}.txt.j2")

@@ -1,5 +1,7 @@
 /*
-description: Outbound weighings. The last one of a plate before it leaves is the release; an earlier, heavier one is kept as re-weighed.
+description: >-
+  Outbound weighings. The last one of a plate before it leaves is the release; an earlier, heavier one of the same visit is
+  kept as re-weighed. A visit goes on while each weighing follows within the window of rule axle_limit and has no new tare.
 grain: one row a ticket_id
 period: week_start
 lookback: 0
@@ -28,8 +30,11 @@ columns:
   drive_axle_count: drive axles
   is_direction_assumed: whether the direction is the source profile's default
   is_above_scale_max: whether gross is above the scale's maximum
-  is_reweighed: whether a lighter weighing without a new tare followed within the window of rule axle_limit
+  is_reweighed: whether a lighter weighing of the same visit followed, by the drop of rule axle_limit at least
   reweighed_ticket_id: that later ticket
+  first_weighed_at: when the first of two weighings (usually tare) was taken
+  scale_no: scale
+  axle_sum_kg: sum of the masses on the axles, kg, where the station weighs axle by axle
   source: source profile
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
@@ -52,21 +57,56 @@ reweigh_drop AS (
     WHERE rule = 'axle_limit' AND name = 'reweigh_drop_kg'
 ),
 
+-- Where a weighing does not follow on the same load, another visit begins: too long ago, or a new tare.
+weighing AS (
+    SELECT
+        outbound.ticket_id,
+        outbound.site_id,
+        outbound.plate,
+        outbound.weighed_at,
+        outbound.first_weighed_at,
+        outbound.gross_kg,
+        outbound.tare_kg,
+        NOT coalesce(
+            outbound.weighed_at <= lag(outbound.weighed_at) OVER by_truck + reweigh_window.length
+            AND coalesce(outbound.first_weighed_at <= lag(outbound.weighed_at) OVER by_truck, TRUE)
+            AND coalesce(outbound.tare_kg = lag(outbound.tare_kg) OVER by_truck, TRUE),
+            FALSE
+        ) AS is_first
+    FROM outbound
+    CROSS JOIN reweigh_window
+    WHERE outbound.plate IS NOT NULL
+    WINDOW by_truck AS (PARTITION BY outbound.site_id, outbound.plate ORDER BY outbound.weighed_at, outbound.ticket_id)
+),
+
+visit AS (
+    SELECT
+        *,
+        count(*) FILTER (is_first) OVER (
+            PARTITION BY site_id, plate
+            ORDER BY weighed_at, ticket_id
+        ) AS visit_no
+    FROM weighing
+    -- Most trucks are weighed once: what is neither followed nor follows cannot be re-weighed.
+    QUALIFY
+        NOT is_first
+        OR NOT coalesce(lead(is_first) OVER (PARTITION BY site_id, plate ORDER BY weighed_at, ticket_id), TRUE)
+),
+
 reweighed AS (
     SELECT
         heavy.ticket_id,
         min_by(light.ticket_id, (light.weighed_at, light.ticket_id)) AS reweighed_ticket_id
-    FROM outbound AS heavy
-    INNER JOIN outbound AS light
+    FROM visit AS heavy
+    INNER JOIN visit AS light
         ON
             heavy.site_id = light.site_id
             AND heavy.plate = light.plate
+            AND heavy.visit_no = light.visit_no
             AND heavy.weighed_at < light.weighed_at
-    CROSS JOIN reweigh_window
     CROSS JOIN reweigh_drop
     WHERE
-        light.weighed_at <= heavy.weighed_at + reweigh_window.length
-        AND light.gross_kg <= heavy.gross_kg - reweigh_drop.drop_kg
+        light.gross_kg <= heavy.gross_kg - reweigh_drop.drop_kg
         -- A new tare means that the truck came back empty: another load.
         AND coalesce(light.first_weighed_at <= heavy.weighed_at, TRUE)
         AND coalesce(light.tare_kg = heavy.tare_kg, TRUE)
@@ -99,6 +139,9 @@ SELECT
     outbound.is_above_scale_max,
     reweighed.ticket_id IS NOT NULL AS is_reweighed,
     reweighed.reweighed_ticket_id,
+    outbound.first_weighed_at,
+    outbound.scale_no,
+    outbound.axle_sum_kg,
     outbound.source,
     outbound.snapshot_sha256,
     outbound.line

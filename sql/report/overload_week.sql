@@ -11,6 +11,9 @@ columns:
   release_count: releases judged
   determinable_count: releases with a verdict met or breached
   breached_count: releases over the limit
+  beyond_error_count: those of them that are over it by more than a scale in service may err
+  usable_count: those of them whose record may go to enforcement as it stands
+  exempt_count: releases exempt by evidence
   undetermined_count: releases that cannot be determined
   over_rate_per_1000: over the limit per 1,000 determinable releases
   undetermined_share: undetermined by judged releases
@@ -24,6 +27,9 @@ WITH placed AS (
         site.release_count,
         site.determinable_count,
         site.breached_count,
+        site.beyond_error_count,
+        site.usable_count,
+        site.exempt_count,
         site.undetermined_count,
         site.over_t
     FROM mart.overload_site_week AS site
@@ -36,6 +42,9 @@ WITH placed AS (
         site.release_count,
         site.determinable_count,
         site.breached_count,
+        site.beyond_error_count,
+        site.usable_count,
+        site.exempt_count,
         site.undetermined_count,
         site.over_t
     FROM mart.overload_site_week AS site
@@ -51,6 +60,9 @@ SELECT
     sum(placed.release_count)::BIGINT AS release_count,
     sum(placed.determinable_count)::BIGINT AS determinable_count,
     sum(placed.breached_count)::BIGINT AS breached_count,
+    sum(placed.beyond_error_count)::BIGINT AS beyond_error_count,
+    sum(placed.usable_count)::BIGINT AS usable_count,
+    sum(placed.exempt_count)::BIGINT AS exempt_count,
     sum(placed.undetermined_count)::BIGINT AS undetermined_count,
     (1000 * sum(placed.breached_count) / nullif(sum(placed.determinable_count), 0))::DECIMAL(9, 3)
         AS over_rate_per_1000,

@@ -29,11 +29,12 @@ columns:
   destination: destination as the ticket names it
   destination_county_code: county of the destination, where it is one of ours
   receiver: receiving firm
-  scale_no: scale
+  scale_no: number of the scale, as in staging.scale
   operator: person who weighed
   axle_count: axles
   body: rigid or train
   drive_axle_count: drive axles
+  axle_sum_kg: sum of the masses on the axles, kg, where the station weighs axle by axle
   is_above_scale_max: whether gross is above the scale's maximum; such a row is judged but not enforcement-usable
   is_off_division: whether gross is not a multiple of the scale's interval
   suspect_codes: row rules that flag the row
@@ -69,11 +70,47 @@ SELECT
     ticket.destination,
     destination.county_code AS destination_county_code,
     ticket.receiver,
-    ticket.scale_no,
+    -- As in staging.scale, or certificate and ticket do not meet: 01, 1#, １号 and 一号磅 are 1, 东01磅 is 东1.
+    CASE
+        WHEN regexp_full_match(ticket.scale_no, '[A-Z]|[1-9][0-9]*') THEN ticket.scale_no
+        ELSE coalesce(
+            nullif(
+                regexp_replace(
+                    regexp_replace(
+                        translate(
+                            upper(ticket.scale_no),
+                            '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ＃－一二三四五六七八九',
+                            '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ#-123456789'
+                        ),
+                        '^\s*NO|汽车衡|地磅|车道|[\s#号磅衡秤台№._-]',
+                        '',
+                        'g'
+                    ),
+                    '(^|[^0-9])0+([0-9])',
+                    '\1\2',
+                    'g'
+                ),
+                ''
+            ),
+            trim(ticket.scale_no)
+        )
+    END AS scale_no,
     ticket.operator,
     ticket.axle_count,
     ticket.body,
     ticket.drive_axle_count,
+    (
+        ticket.axle_1_kg
+        + coalesce(ticket.axle_2_kg, 0)
+        + coalesce(ticket.axle_3_kg, 0)
+        + coalesce(ticket.axle_4_kg, 0)
+        + coalesce(ticket.axle_5_kg, 0)
+        + coalesce(ticket.axle_6_kg, 0)
+        + coalesce(ticket.axle_7_kg, 0)
+        + coalesce(ticket.axle_8_kg, 0)
+        + coalesce(ticket.axle_9_kg, 0)
+        + coalesce(ticket.axle_10_kg, 0)
+    )::DECIMAL(14, 3) AS axle_sum_kg,
     coalesce(ticket.gross_kg > site.scale_max_kg, FALSE) AS is_above_scale_max,
     coalesce(ticket.gross_kg % site.scale_division_kg <> 0, FALSE) AS is_off_division,
     ticket.suspect_codes,
