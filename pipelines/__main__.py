@@ -13,7 +13,20 @@ import typer
 from pipelines import durable
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
-from pipelines.verbs import chasing, ingesting, naming, profiling, running, tracing, upkeep
+from pipelines.verbs import (
+    catalogue,
+    chasing,
+    evidence,
+    forms,
+    ingesting,
+    logging,
+    naming,
+    profiling,
+    running,
+    serving,
+    tracing,
+    upkeep,
+)
 from pipelines.verbs.console import say
 
 app = typer.Typer(
@@ -81,7 +94,20 @@ def sql(
         say(result.note)
 
 
-for topic in (running, ingesting, profiling, naming, tracing, chasing, upkeep):
+for topic in (
+    running,
+    ingesting,
+    profiling,
+    forms,
+    naming,
+    tracing,
+    chasing,
+    upkeep,
+    serving,
+    evidence,
+    logging,
+    catalogue,
+):
     topic.register(app)
 
 

@@ -106,11 +106,13 @@ def publish(settings: Settings) -> dict[str, Path]:
         CheckFailedError: a critical check failed, or build, check or judge did not run since the last load. The
             last good editions stay.
     """
+    from pipelines.cataloguing import tables as catalogue
     from pipelines.publishing import editions
 
     with warehouse.writer(settings) as con:
         _require_built(con)
         _require_checked(con)
+        catalogue.write(con)
         names = {
             "regulator": _tables(con, REGULATOR_SCHEMAS),
             "public": _tables(con, PUBLIC_SCHEMAS),

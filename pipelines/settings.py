@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import getpass
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pipelines.errors import WrongCallError
 
 ROOT = Path(__file__).resolve().parents[1]
 TIME_ZONE = "Asia/Shanghai"
+_LARGEST = 10_000_000
 NOT_FOR_OTHERS = 0o027  # tickets carry plates: our group may read what we write, the world may not
+
+
+@dataclass(frozen=True)
+class ServeLimits:
+    """What `sandwatch serve` gives one statement, one person and all together; every figure is a 系统默认.
+
+    A statement has `timeout_s` seconds, `memory_mib` MiB and hands out `max_rows` rows; `statements` run at once,
+    `waiting` more may queue; `connections` are open at once, `per_person` of them one person's; one that asks
+    nothing for `idle_s` seconds is closed.
+    """
+
+    timeout_s: int = 30
+    memory_mib: int = 512
+    max_rows: int = 100_000
+    statements: int = 2
+    waiting: int = 64
+    connections: int = 64
+    per_person: int = 16
+    idle_s: int = 1800
 
 
 @dataclass(frozen=True)
@@ -19,13 +39,15 @@ class Settings:
     """All paths below one home folder, the language people read, and the notification addresses.
 
     `notify_urls` are apprise addresses and may hold secrets: they come from the environment only and are
-    never printed.
+    never printed. With `is_purpose_required` no read of plates is answered that does not say why.
     """
 
     home: Path
     language: str = "zh"
     notify_urls: tuple[str, ...] = ()
     actor: str = "unknown"
+    is_purpose_required: bool = False
+    serve: ServeLimits = ServeLimits()
 
     @property
     def inbox(self) -> Path:
@@ -68,6 +90,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def access(self) -> Path:
+        """Who may read over the network: `people.json`."""
+        return self.home / "access"
+
+    @property
     def simulated_mark(self) -> Path:
         """A file that says that everything below home is invented; the demo writes it."""
         return self.home / "SIMULATED.txt"
@@ -96,12 +123,29 @@ def load() -> Settings:
     language = os.environ.get("SANDWATCH_LANGUAGE", "zh")
     if language not in ("zh", "en"):
         raise WrongCallError(f"SANDWATCH_LANGUAGE is {language!r}; it takes zh or en")
+    required = os.environ.get("SANDWATCH_PURPOSE_REQUIRED", "0")
+    if required not in ("0", "1"):
+        raise WrongCallError(f"SANDWATCH_PURPOSE_REQUIRED is {required!r}; it takes 0 or 1")
     return Settings(
         home=Path(os.environ.get("SANDWATCH_HOME", "var")).expanduser().resolve(),
         language=language,
         notify_urls=tuple(os.environ.get("SANDWATCH_NOTIFY_URLS", "").split()),
         actor=os.environ.get("SANDWATCH_ACTOR") or _login_name(),
+        is_purpose_required=required == "1",
+        serve=_serve_limits(),
     )
+
+
+def _serve_limits() -> ServeLimits:
+    given = {}
+    for field in fields(ServeLimits):
+        name = f"SANDWATCH_SERVE_{field.name.upper()}"
+        text = os.environ.get(name)
+        if text is not None:
+            if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LARGEST):
+                raise WrongCallError(f"{name} is {text!r}; it takes a whole number from 1 to {_LARGEST:,}")
+            given[field.name] = int(text)
+    return ServeLimits(**given)
 
 
 def _login_name() -> str:

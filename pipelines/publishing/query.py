@@ -21,21 +21,26 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipelines.errors import MachineError, SandwatchError, WrongCallError
-from pipelines.publishing import access_log, editions, query_output
+from pipelines.publishing import access_log, editions, plates, query_output
 from pipelines.settings import TIME_ZONE, Settings
 
 CHILD = Path(__file__).with_name("query_child.py")
 MAX_SQL_CHARS = access_log.KEPT_SQL_CHARS  # what is run is in the log whole
 MAX_CELL_CHARS = 100_000
+ROWS_ONLY = "rows"  # an output without text, for callers that take the rows themselves
 _KEPT_STDERR_BYTES = 4_000
 
 
 class QueryRefusedError(WrongCallError):
     """Not a question to an edition: another kind of statement, or a way out of the sandbox."""
 
+    outcome = "refused"  # in the access log
+
 
 class QueryLimitError(WrongCallError):
     """The query was ended because it needed more than a limit allows."""
+
+    outcome = "limit"
 
 
 class _EditionGoneError(MachineError):
@@ -79,6 +84,9 @@ def run(
     limits: Limits = Limits(),
     purpose: str = "",
     width: int | None = None,
+    actor: str | None = None,
+    channel: str = "sql",
+    has_to_be_whole: bool = False,
 ) -> QueryResult:
     """Run one reading statement on a published edition and return its rows and their text.
 
@@ -86,14 +94,18 @@ def run(
         settings: whose editions and access log.
         sql: one SELECT (also FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE) or an EXPLAIN of one.
         edition: regulator or public.
-        output: the form of `text`: table, csv or json.
+        output: the form of `text`: table, csv or json; rows for none.
         limits: what the query may use.
         purpose: why the asker reads this; goes to the access log.
         width: columns of a table's text, the terminal's where None.
+        actor: person who asks, for the access log; by default that of the settings.
+        channel: way the query came, for the access log: sql, serve ...
+        has_to_be_whole: whether a result that the limits cut is refused (QueryLimitError), for callers that
+            cannot say that it was cut.
 
     Raises:
         WrongCallError: the query has an error, is refused (QueryRefusedError), hit a limit
-            (QueryLimitError), or nothing is published.
+            (QueryLimitError), has no purpose where one is required, or nothing is published.
         MachineError: the access log cannot be written, or the child process is broken.
     """
     path, obstacle = None, None
@@ -102,28 +114,41 @@ def run(
     except SandwatchError as error:
         obstacle = error  # raised after it is logged
     build = editions.build_of(path) if path else None
-    entry = access_log.start(settings, edition=edition, build=build, purpose=purpose, sql=sql)
-    try:
+    with access_log.logged(
+        settings, edition=edition, build=build, purpose=purpose, sql=sql, actor=actor, channel=channel
+    ) as entry:
         if path is None:
             raise obstacle or MachineError(f"the {edition} edition has no file")
-        _check_call(sql, output)
         try:
-            answer = _ask(path, sql, limits)
+            result = on_file(path, sql, output=output, limits=limits, width=width)
         except _EditionGoneError:  # the newest then, and once
-            answer = _ask(editions.current(settings, edition), sql, limits)
-        result = _result(answer, output, limits, width)
-    except SandwatchError as error:
-        entry.end(_outcome(error), message=str(error))
-        raise
-    except BaseException as error:
-        entry.end("failed", message=type(error).__name__)
-        raise
-    entry.end("ok", row_count=len(result.rows), message=result.note if result.truncated else "")
+            newest = editions.current(settings, edition)
+            result = on_file(newest, sql, output=output, limits=limits, width=width)
+        if has_to_be_whole and result.truncated:
+            raise QueryLimitError(f"the query was ended: {result.note}. Nothing of it was handed out")
+        entry.found(
+            row_count=len(result.rows),
+            plates_read=plates.read(result.columns, result.rows),
+            message=result.note if result.truncated else "",
+        )
     return result
 
 
+def on_file(
+    path: Path, sql: str, *, output: str = "table", limits: Limits = Limits(), width: int | None = None
+) -> QueryResult:
+    """Run one reading statement on a database file of ours, as `run` does on an edition, and log nothing.
+
+    Raises:
+        WrongCallError: as for `run`.
+        MachineError: the child process is broken, or the file cannot be opened.
+    """
+    _check_call(sql, output)
+    return _result(_ask(path, sql, limits), output, limits, width)
+
+
 def _check_call(sql: str, output: str) -> None:
-    if output not in query_output.OUTPUTS:
+    if output not in (*query_output.OUTPUTS, ROWS_ONLY):
         raise WrongCallError(f"the format {output!r} is not known; it takes {', '.join(query_output.OUTPUTS)}")
     if len(sql) > MAX_SQL_CHARS:
         raise QueryRefusedError(
@@ -258,6 +283,8 @@ def _result(answer: list[Any], output: str, limits: Limits, width: int | None) -
             text = query_output.as_csv(columns, rows)
         case "json":
             text = query_output.as_json(columns, rows)
+        case "rows":
+            text = ""
         case _:
             text = query_output.as_table(columns, rows, note, width)
     return QueryResult(columns, types, rows, end != "all", note, text)
@@ -266,9 +293,3 @@ def _result(answer: list[Any], output: str, limits: Limits, width: int | None) -
 def _without_paths(message: str, path: Path) -> str:
     """Return the message without the folder that the edition lies in."""
     return message.replace(str(path), path.name).replace(str(path.parent), "editions")
-
-
-def _outcome(error: SandwatchError) -> str:
-    if isinstance(error, QueryRefusedError):
-        return "refused"
-    return "limit" if isinstance(error, QueryLimitError) else "failed"

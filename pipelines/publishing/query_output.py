@@ -74,7 +74,7 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str, w
         table.add_column(Text(_visible(name)), justify="right" if is_number else "left", overflow="fold")
     for row in rows[:SHOWN_ROWS]:
         # Text, not markup: a bracket or an escape sequence in the data stays data.
-        table.add_row(*(Text(_visible(_plain(cell))) for cell in row))
+        table.add_row(*(Text(_visible(plain(cell))) for cell in row))
     out = io.StringIO()
     console = Console(file=out, width=width or shutil.get_terminal_size((120, 24)).columns, color_system=None)
     if columns:
@@ -83,7 +83,7 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str, w
     return out.getvalue() + f"{note}{hidden}\n"
 
 
-def _plain(cell: Any) -> str:
+def plain(cell: Any) -> str:
     """Return the text of a cell, without quotes: a null is empty, a number has no exponent if exact."""
     if cell is None:
         return ""
@@ -116,7 +116,7 @@ def _json(cell: Any) -> str:
 def _csv(cell: Any) -> str:
     # By hand: the csv module of some versions leaves a lone carriage return unquoted, and none tells a null
     # from an empty text.
-    text = _plain(cell)
+    text = plain(cell)
     if isinstance(cell, str) and FORMULA.match(text):
         text = f"'{text}"
     if (text == "" and cell is not None) or QUOTED.search(text):
