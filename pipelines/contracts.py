@@ -53,12 +53,15 @@ CHECK_COLUMNS = ("原行号", "问题及处理办法")
 class Column:
     """One column of a feed: its type and unit, what it means, its header words and its own bounds.
 
-    `hints` are parts of header words; they never load a file, they only help to draft a source profile.
+    `hints` are parts of header words; they never load a file, they only help to draft a source profile. `text_zh` says
+    `text` to the people who fill in a form, `example` shows them a cell.
     """
 
     name: str
     type: str
     text: str
+    text_zh: str = ""
+    example: str = ""
     aliases: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     required: bool = False
@@ -124,7 +127,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Contract:
-    """All that is agreed about a feed; the one home of its columns, row rules and header words."""
+    """All that is agreed about a feed; the one home of its columns, row rules and header words.
+
+    Rows of one key that differ in `identity` are things of their own, and so are those that differ in
+    `identity_if_given` where both say something there: a blank that is filled in later is still the same thing.
+    """
 
     feed: str
     text: str
@@ -139,6 +146,7 @@ class Contract:
     sources: Mapping[str, Source]
     period: str | None = None
     identity: tuple[str, ...] = ()
+    identity_if_given: tuple[str, ...] = ()
     identity_hours: int = 24
     same: tuple[str, ...] = ()
     same_across_periods: tuple[str, ...] = ()
@@ -245,6 +253,7 @@ def read_contract(path: Path) -> Contract:
             {
                 **{key: _freeze(value) for key, value in spec.items() if key != "codes"},
                 "name": name,
+                "example": str(spec.get("example", "")),
                 "codes": {str(code): tuple(map(str, words)) for code, words in spec.get("codes", {}).items()},
             },
         )

@@ -31,11 +31,16 @@ def is_numbered(contract: Contract) -> bool:
 
 
 def numbered_columns(contract: Contract) -> tuple[str, ...]:
-    """Return the columns that are kept as numbers: all words but the ticket's own number."""
+    """Return the columns that are kept as numbers: all words but numbers that hardly repeat, as the ticket's own."""
     if not is_numbered(contract):
         return ()
     words = [name for name, column in contract.columns.items() if column.type in WORD_TYPES]
-    return (*(name for name in words if name != contract.key[-1]), "number_period", *OF_THE_FILE, *LISTS)
+    return (
+        *(name for name in words if name not in (contract.key[-1], *contract.identity_if_given)),
+        "number_period",
+        *OF_THE_FILE,
+        *LISTS,
+    )
 
 
 def table_of(contract: Contract) -> str:

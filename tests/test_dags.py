@@ -21,8 +21,10 @@ from pipelines.building import state
 from pipelines.scheduler.stack import POOL
 from pipelines.settings import ROOT, Settings
 
-FEEDS = ("capacity_filing", "price_quote", "site_register", "weighbridge_ticket")
-ALL_FEEDS = (*FEEDS, "name_answer")  # answers are not simulated: they come when somebody answers
+FEEDS = ("capacity_filing", "penalty_case", "price_quote", "river_permit", "scale", "site_register", "vehicle",
+         "waybill", "weighbridge_ticket")  # fmt: skip
+# Answers and contests are not simulated: they come when somebody speaks.
+ALL_FEEDS = (*FEEDS, "name_answer", "record_contest")
 DAG_IDS = {*(f"ingest_{feed}" for feed in ALL_FEEDS), "build", "alert", "freshness", "weekly_report"}
 BUILD_STEPS = ("build", "check", "judge", "publish")
 HEAVY = ("duckdb", "pandas", "matplotlib", "great_expectations", "pyarrow", "statsmodels", "apprise")

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines import catalog, models, simulate, warehouse
 from pipelines.feeds import ingest
+from pipelines.publishing import regulator_macros
 from pipelines.settings import ROOT, Settings
 
 FEED = "weighbridge_ticket"
@@ -39,8 +40,7 @@ def load(home: Settings, folder: Path, name: str, rows: list[str]) -> dt.datetim
 
 
 def add_macros(con: duckdb.DuckDBPyConnection) -> None:
-    for name in MACROS:
-        con.execute((ROOT / "sql" / "regulator" / f"{name}.sql").read_text(encoding="utf-8"))
+    assert {f"overload.{name}" for name in MACROS} <= set(regulator_macros.create(con))
 
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> list[tuple[Any, ...]]:

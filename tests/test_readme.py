@@ -1,6 +1,6 @@
 """The documentation tells the truth: its commands run, its links lead somewhere, nothing that exists is left out.
 
-`python tests/test_readme.py` writes the tables of docs/regulator_queries.md anew from the headers of sql/regulator.
+`python tests/test_readme.py` writes the tables of docs/sql.md anew from the headers of sql/regulator.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAGES = [
 ]  # fmt: skip
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]
-QUERIES_PAGE = "docs/regulator_queries.md"
+QUERIES_PAGE = "docs/sql.md"
 
 
 def shell_lines(text: str) -> list[str]:
@@ -90,16 +90,52 @@ def test_the_tour_asks_every_kind_of_table() -> None:
     )
 
 
-def test_plain_duckdb_answers_as_documented(demo: Settings) -> None:
-    """The Python of the page about the regulator's questions runs as it stands."""
+def statements(text: str) -> list[list[str]]:
+    """The SQL blocks of a page, each as its statements."""
+    blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    return [[part.strip() for part in block.split(";\n") if part.strip()] for block in blocks]
+
+
+def test_python_answers_as_documented(demo: Settings) -> None:
+    """The Python of the page about SQL runs as it stands."""
     blocks = re.findall(r"```python\n(.*?)```", TEXTS[QUERIES_PAGE], re.DOTALL)
-    assert blocks
+    assert len(blocks) >= 3
     for block in blocks:
         done = subprocess.run(  # noqa: S603  # the documentation's own lines
             [sys.executable, "-c", block], capture_output=True, text=True, check=False, cwd=demo.home.parent
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
+
+
+def test_sql_answers_as_documented(demo: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block is pasted into a client that has the edition open, or attaches it; each answers with rows."""
+    import duckdb
+
+    from pipelines.publishing import editions
+
+    monkeypatch.chdir(demo.home.parent)
+    edition = str(editions.current(demo, "regulator"))
+    blocks = statements(TEXTS[QUERIES_PAGE])
+    assert any(block[0].startswith("ATTACH") for block in blocks)
+    for block in blocks:
+        is_alone = block[0].startswith("ATTACH")
+        with duckdb.connect(":memory:" if is_alone else edition, read_only=not is_alone) as con:
+            for sql in block:
+                found = con.execute(sql).fetchall()
+                is_question = sql.startswith(("SELECT", "FROM"))
+                assert found or not is_question or "overload.contested" in sql, f"answers with nothing: {sql}"
+
+
+def test_ten_questions_of_at_most_five_lines() -> None:
+    part = re.search(r"## Ten questions\n(.*?)\n## ", TEXTS[QUERIES_PAGE], re.DOTALL)
+    assert part
+    asked = re.findall(r"\*\*(\d+)\. .+?？\*\* .+?\n\n```sql\n(.*?)```", part[1], re.DOTALL)
+    assert [int(number) for number, _ in asked] == list(range(1, 11))
+    for _, sql in asked:
+        assert len(sql.strip().splitlines()) <= 5, sql
+        assert sql.count(";") == 1, sql
+        assert "overload." in sql, sql
 
 
 # --- what exists is documented, what is documented exists -----------------------------------------
@@ -264,23 +300,25 @@ def macro_text(path: Path) -> str:
             f"| `{name}` | {' '.join(str(text).split()).replace('|', chr(92) + '|')} |"
             for name, text in texts.items()
         ]
-        return [f"| {title} | says |", "|---|---|", *told, ""]
+        return [f"| {title} | says |", "|---|---|", *told, ""] if texts else []
 
+    returns = [f"Gives {header['returns']}.", ""] if "returns" in header else []
     return "\n".join([
-        f"## {path.stem}({', '.join(header['arguments'])})", "", " ".join(str(header["description"]).split()), "",
-        *rows("argument", header["arguments"]), *rows("column", header["columns"]),
+        f"## overload.{path.stem}({', '.join(header.get('arguments') or {})})", "",
+        " ".join(str(header["description"]).split()), "",
+        *rows("argument", header.get("arguments") or {}), *rows("column", header.get("columns") or {}), *returns,
     ])  # fmt: skip
 
 
 @pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)
 def test_the_page_says_of_each_macro_what_its_file_says(path: Path) -> None:
     assert macro_text(path) in TEXTS[QUERIES_PAGE], "run: python tests/test_readme.py"
-    calls = [line for line in COMMANDS[QUERIES_PAGE] if re.search(rf"FROM {path.stem}\(", line)]
-    assert calls, f"{QUERIES_PAGE} calls {path.stem} nowhere"
+    blocks = re.findall(r"```sql\n(.*?)```", TEXTS[QUERIES_PAGE], re.DOTALL)
+    assert any(re.search(rf"\boverload\.{path.stem}\b", block) for block in blocks), f"asks {path.stem} nowhere"
 
 
 def test_the_page_names_no_macro_that_is_gone() -> None:
-    named = set(re.findall(r"^## (\w+)\(", TEXTS[QUERIES_PAGE], re.MULTILINE))
+    named = set(re.findall(r"^## overload\.(\w+)\(", TEXTS[QUERIES_PAGE], re.MULTILINE))
     assert named == {path.stem for path in MACROS}
 
 
@@ -305,7 +343,7 @@ if __name__ == "__main__":
     page = (ROOT / QUERIES_PAGE).read_text(encoding="utf-8")
     for macro in MACROS:
         page = re.sub(
-            rf"^## {macro.stem}\(.*?(?=^```sh)", lambda _, path=macro: macro_text(path) + "\n", page,
+            rf"^## overload\.{macro.stem}\(.*?(?=^```sql)", lambda _, path=macro: macro_text(path) + "\n", page,
             flags=re.DOTALL | re.MULTILINE,
         )  # fmt: skip
     (ROOT / QUERIES_PAGE).write_text(page, encoding="utf-8")

@@ -381,6 +381,23 @@ def test_every_read_of_plates_says_why(city: City) -> None:
     assert lines[-2]["plates_read"] == ["豫Q12345"]
 
 
+def test_the_data_officer_asks_the_log(city: City) -> None:
+    city.rows("SELECT count(*) FROM mart.overload_record WHERE plate = '豫Q12345'")
+    with contextlib.closing(city.connect("li.wei")) as con, con.cursor() as cursor:
+        cursor.execute("SET @purpose = 'quarterly review'")
+        cursor.execute("USE access_log")
+        cursor.execute("SELECT person, plate FROM access.plate JOIN access.query USING (query_id) WHERE plate = '豫Q12345'")
+        assert ("zhang", "豫Q12345") in cursor.fetchall()
+        with pytest.raises(pymysql.MySQLError, match="refused"):
+            cursor.execute("COPY access.plate TO '/tmp/plates.csv'")
+    looks = [line for line in city.log() if line["edition"] == "access_log" and line["event"] == "ended"]
+    assert [(look["actor"], look["purpose"], look["channel"]) for look in looks] == [
+        ("li.wei", "quarterly review", "serve")
+    ] * len(looks)
+    assert {look["outcome"] for look in looks} == {"ok", "refused"}
+    assert "data_officer" in refused(city, "USE access_log")
+
+
 def test_only_a_hash_is_kept(city: City) -> None:
     path = city.settings.access / "people.json"
     text = path.read_text(encoding="utf-8")

@@ -32,6 +32,14 @@ WITH stored AS (
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT
+        'penalty_case' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.penalty_case
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
         'price_quote' AS feed,
         snapshot_sha256,
         outcome,
@@ -40,11 +48,51 @@ WITH stored AS (
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT
+        'record_contest' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.record_contest
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
+        'river_permit' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.river_permit
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
+        'scale' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.scale
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
         'site_register' AS feed,
         snapshot_sha256,
         outcome,
         COUNT(*) AS stored_count
     FROM raw.site_register
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
+        'vehicle' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.vehicle
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
+        'waybill' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.waybill
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT

@@ -22,11 +22,12 @@ def outcome_select(contract: Contract, incoming: str, standing: str, *, stored: 
     """Return the SELECT that gives every incoming row, and every standing one of its key, its outcome.
 
     A ticket, quote, filing or site is the rows of one key; for tickets of one plate too, and within
-    `identity_hours` of each other. Its rows are versions in the order they came, load by load and line by line:
-    one that equals the version before it is a duplicate, else it replaces it. So the last version stands, also
-    where it says again what an earlier one said. A row that still waits for its second weighing replaces no
-    complete one. A ticket that another source profile keyed by another number period is the same one if plate,
-    time and weights are equal. Without a whole key a row can only be a duplicate.
+    `identity_hours` of each other; for waybills of one ticket, whenever, where they name one. Its rows are versions
+    in the order they came, load by load and line by line: one that equals the version before it is a duplicate,
+    else it replaces it. So the last version stands, also where it says again what an earlier one said. A row that
+    still waits for its second weighing replaces no complete one. A ticket that another source profile keyed by
+    another number period is the same one if plate, time and weights are equal. Without a whole key a row can only
+    be a duplicate.
 
     Args:
         contract: contract of the feed.
@@ -37,6 +38,7 @@ def outcome_select(contract: Contract, incoming: str, standing: str, *, stored: 
     The result: load_no, line, is_standing, key_hash, has_key, outcome, ended_load_no (of the next version).
     """
     facts = _facts(contract, stored=stored)
+    told, things = _told_apart(contract)
     return f"""
         WITH pool AS (
             SELECT load_no, line, false AS is_standing, is_incomplete, {facts} FROM {incoming}
@@ -54,7 +56,7 @@ def outcome_select(contract: Contract, incoming: str, standing: str, *, stored: 
             SELECT *, sum(cut) OVER (
                 PARTITION BY key_hash, identity_hash ORDER BY happened_at, load_no, line ROWS UNBOUNDED PRECEDING
             ) AS cluster_no FROM gap
-        ),
+        ),{told}
         copied AS (
             SELECT *,
                 NOT is_standing AND CASE
@@ -63,7 +65,7 @@ def outcome_select(contract: Contract, incoming: str, standing: str, *, stored: 
                         OR first_value(period) OVER name <> period
                         OR (is_incomplete AND coalesce(bool_and(is_incomplete) OVER earlier = false, false))
                 END AS is_copy
-            FROM clustered
+            FROM {things}
             WINDOW version AS (PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line),
                 earlier AS (
                     PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line
@@ -88,6 +90,28 @@ def outcome_select(contract: Contract, incoming: str, standing: str, *, stored: 
         UNION ALL
         SELECT load_no, line, is_standing, key_hash, has_key, 'duplicate', NULL FROM copied WHERE is_copy
     """
+
+
+def _told_apart(contract: Contract) -> tuple[str, str]:
+    """Return the stage that tells things apart by `identity_if_given` (most feeds have none) and the last stage.
+
+    A row that is blank there belongs to what came before it in its cluster, or else to what comes next. Rows that
+    name the same are one thing however far apart they are: somebody mended the time.
+    """
+    if not contract.identity_if_given:
+        return "", "clustered"
+    return (
+        """
+        named AS (
+            SELECT *, coalesce(last_value(given_hash IGNORE NULLS) OVER until, first_value(given_hash IGNORE NULLS)
+                OVER (until ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)) AS name_given
+            FROM clustered
+            WINDOW until AS (PARTITION BY key_hash, identity_hash, cluster_no ORDER BY load_no, line)
+        ),
+        thing AS (SELECT * REPLACE (hash(identity_hash, name_given) AS identity_hash,
+            CASE WHEN name_given IS NULL THEN cluster_no END AS cluster_no) FROM named),""",
+        "thing",
+    )
 
 
 def judge(con: duckdb.DuckDBPyConnection, contract: Contract, row_count: int, *, mixes_periods: bool) -> None:
@@ -259,10 +283,13 @@ def _facts(contract: Contract, *, stored: bool) -> str:
     has_key = f'"{key[-1]}" IS NOT NULL' if contract.has_number_period else "true"
     time = f'"{contract.period}"' if contract.period and contract.identity else "NULL::TIMESTAMPTZ"
     identity = f"hash({listed(contract.identity)})" if contract.identity else "0::UBIGINT"
+    named = contract.identity_if_given
+    blank = " OR ".join(f"{name} IS NULL" for name in listed(named).split(", ")) if named else ""
+    given = f" CASE WHEN NOT ({blank}) THEN hash({listed(named)}) END AS given_hash," if named else ""
     # 64-bit hashes: among ten million rows the chance of one false meeting is about one in a million.
     return (
         f"{has_key} AS has_key, hash({listed(key)}) AS name_hash, hash({listed(key)}, {period}) AS key_hash,"
         f" {period} AS period, hash({listed(same)}) AS same_hash, hash({listed(own)}) AS own_hash,"
         f" hash({listed(contract.same_across_periods or same)}) AS across_hash,"
-        f" {identity} AS identity_hash, {time} AS happened_at, {_void(contract)} AS is_void"
+        f" {identity} AS identity_hash,{given} {time} AS happened_at, {_void(contract)} AS is_void"
     )

@@ -140,5 +140,8 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, names: Sequence[str], views: Se
     """What an edition is made of beside its rows: a change of the fixed tables or their comments counts too."""
     prepared = con.execute("FROM meta.prepared").fetchall() if changes.is_there(con, "meta.prepared") else []
     return state.fingerprint(
-        *names, *map(repr, views), *(macro.sql for macro in regulator_macros.read()), repr(prepared)
+        *names,
+        *map(repr, views),
+        *(text for macro in regulator_macros.read() for text in macro.statements),
+        repr(prepared),
     )

@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines import durable, settings
 from pipelines.errors import MachineError, WrongCallError
+from pipelines.publishing import access_query
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -64,8 +65,9 @@ class Person:
 
     @property
     def editions(self) -> tuple[str, ...]:
-        """Editions the person may read, the one opened by default first."""
-        return ("regulator", "public") if "plates" in self.roles else ("public",)
+        """What the person may read, the edition opened by default first; the access log counts as one."""
+        editions = ("regulator", "public") if "plates" in self.roles else ("public",)
+        return (*editions, access_query.EDITION) if "data_officer" in self.roles else editions
 
 
 def grant(

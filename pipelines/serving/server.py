@@ -22,7 +22,7 @@ from mysql_mimic import utils
 from mysql_mimic.stream import MysqlStream
 
 from pipelines.errors import BusyError, MachineError, WrongCallError
-from pipelines.publishing import editions, query
+from pipelines.publishing import access_query, editions, query
 from pipelines.serving import encrypting
 from pipelines.serving.connection import Connection
 from pipelines.serving.door import Door
@@ -106,21 +106,7 @@ class Server:
             ) from None
         finally:
             self.waiting -= 1
-        task = asyncio.get_running_loop().run_in_executor(
-            self.threads,
-            partial(
-                query.run,
-                self.settings,
-                question.sql,
-                edition=question.edition,
-                output=query.ROWS_ONLY,
-                limits=question.limits,
-                purpose=question.purpose,
-                actor=question.actor,
-                channel="serve",
-                has_to_be_whole=question.has_to_be_whole,
-            ),
-        )
+        task = asyncio.get_running_loop().run_in_executor(self.threads, partial(_read, self.settings, question))
         self.running.add(task)
         task.add_done_callback(self._free)
         # A client that leaves does not stop its statement; its place is free only when that has ended.
@@ -227,6 +213,31 @@ def serve(
     logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL + 1)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     asyncio.run(_run(settings, host, port, say, ssl))
+
+
+def _read(settings: Settings, question: Question) -> QueryResult:
+    """Run one statement on an edition or, for a data officer, on the access log; both log that it was asked."""
+    if question.edition == access_query.EDITION:
+        return access_query.ask(
+            settings,
+            question.sql,
+            output=query.ROWS_ONLY,
+            limits=question.limits,
+            purpose=question.purpose,
+            actor=question.actor,
+            channel="serve",
+        )
+    return query.run(
+        settings,
+        question.sql,
+        edition=question.edition,
+        output=query.ROWS_ONLY,
+        limits=question.limits,
+        purpose=question.purpose,
+        actor=question.actor,
+        channel="serve",
+        has_to_be_whole=question.has_to_be_whole,
+    )
 
 
 async def _run(

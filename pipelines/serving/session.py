@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mysql_mimic.errors import ErrorCode, MysqlError
 
 from pipelines.errors import SandwatchError
-from pipelines.publishing import editions
+from pipelines.publishing import access_query, editions
 from pipelines.publishing.access_log import PurposeMissingError
 from pipelines.publishing.query import Limits, QueryLimitError, QueryRefusedError, QueryResult
 from pipelines.serving import metadata, people, result_set, small_talk, sql_text
@@ -81,15 +81,15 @@ class Session:
             self.variables.set(name, value)
 
     def use(self, name: str) -> None:
-        """Choose an edition (regulator, public), or the schema that DATABASE() and SHOW TABLES mean.
+        """Choose an edition (regulator, public), the access_log, or the schema that DATABASE() and SHOW TABLES mean.
 
         Raises:
             MysqlError: no such edition or schema, or not for this person.
         """
         person = self._person()
-        if name in editions.MODES:
+        if name in (*editions.MODES, access_query.EDITION):
             if name not in person.editions:
-                raise MysqlError(_no_role(person.name), ErrorCode.ACCESS_DENIED_ERROR)
+                raise MysqlError(_no_role(person.name, name), ErrorCode.ACCESS_DENIED_ERROR)
             self._edition, self.database = name, None
             if name not in self._schemas(person):
                 return
@@ -173,7 +173,7 @@ class Session:
         """
         chosen = self._edition or person.editions[0]
         if chosen not in person.editions:
-            raise MysqlError(_no_role(person.name), ErrorCode.ACCESS_DENIED_ERROR)
+            raise MysqlError(_no_role(person.name, chosen), ErrorCode.ACCESS_DENIED_ERROR)
         return chosen
 
     def _person(self) -> people.Person:
@@ -202,7 +202,9 @@ class Session:
         }
 
 
-def _no_role(name: str) -> str:
+def _no_role(name: str, edition: str) -> str:
+    if edition == access_query.EDITION:
+        return f"{name} may not ask the access log: `sandwatch people grant NAME --role data_officer` gives the role"
     return (
         f"{name} has no role that opens the regulator edition, which holds plates; the public edition is open: "
         "USE public. The role is given by `sandwatch people grant NAME --role plates`"

@@ -19,9 +19,10 @@ from pipelines.upkeep.rebuild import wal_of
 
 MANIFEST = "manifest.json"
 # What a backup carries besides the warehouse; editions, reports and typed rows are made from these again.
-FOLDERS = ("snapshots", "alerts", "logs")
-# What was told to people and asked by them stays so, whatever the warehouse goes back to.
-NEVER_TAKEN_BACK = ("alerts", "logs")
+FOLDERS = ("snapshots", "alerts", "logs", "access")
+# What was told to people and asked by them stays so, whatever the warehouse goes back to; and nobody whose access was
+# revoked since gets it back.
+NEVER_TAKEN_BACK = ("alerts", "logs", "access")
 
 
 @dataclass

@@ -1,14 +1,15 @@
 /*
 description: >-
-  Records fit to be handed to the enforcement authority between two days: breached by a limit that rests on stated facts,
-  with plate, registered site and stated direction, weighed within the scale's range. A ticket proves loading and release,
-  not driving on a road, and `lacking` says what the register does not hold yet. `from` is a reserved word, so the days
-  are called from_on and to_on; both are in. FROM handover('2026-06-01', '2026-06-30')
+  Releases over the limit that may be handed to the enforcement authority (抄告) between two days: usable for enforcement as
+  they stand (plate, register, direction, scale, certificate, review, published place, more over than the scale may err),
+  plate not in doubt, and neither contested without a ruling nor taken back. A ticket proves loading and release, not
+  driving on a road. What is over and not here is in overload.handover_lacking.
+  FROM overload.handover('2026-06-01', '2026-06-30')
 arguments:
   from_on: first local day
   to_on: last local day
 columns:
-  record_id: ticket of the release; record(record_id) gives all its evidence
+  record_id: ticket of the release; overload.record(record_id) gives all its evidence
   plate: number plate
   weighed_at: when it was weighed
   site_id: site that released it
@@ -19,70 +20,109 @@ columns:
   ticket_no: number on the ticket
   product_name: product in words
   axle_count: axles
+  axle_count_source: ticket or register
   body: rigid or train
+  body_source: ticket or register
   drive_axle_count: drive axles
+  drive_axle_count_source: ticket or register
+  is_single_tyre: whether the register states single tyres; NULL counts as dual
+  exemption: exemption of order 62 art. 3; of what is handed over none
   gross_kg: gross mass, kg
   limit_kg: limit, kg
+  limit_basis: stated, highest_possible (over_kg is then a lower bound) or unlisted_layout
   over_kg: mass over the limit, kg
+  max_error_kg: largest error of a scale in service at that mass, kg
+  error_basis: where its scale interval comes from; scale, site_register or assumed
+  over_beyond_error_kg: over_kg less max_error_kg, kg
   over_rate: over_kg by limit_kg
   band: band of the rate
-  scale_max_kg: maximum of the site's scale, kg
-  scale_division_kg: verification scale interval e of the site's scale, kg
-  lapses_on: day after which the act is no longer penalised (limitation_years of rule repeat_overload)
-  lacking: evidence that must be added before use, as codes; scale_certificate and scale_review are in no feed
+  is_over_55t: whether gross reaches 55 t (practice, not law)
+  is_over_100t: whether gross reaches 100 t (百吨王; practice, not law)
+  is_within_expressway_tolerance: whether gross is within 105 % of the limit, which expressway entries hold not over for now
+  reference_kind: warning or amount, by order 62 art. 43
+  reference_amount_yuan: 参考金额, yuan; a reference, never a fine
+  reference_text: the two in words, 参考金额 or 参考 first
+  is_enforcement_usable: whether it may go to enforcement as it stands; here always
+  unusable_reasons: why not; here none
+  is_contested: whether somebody contests the record and nobody has ruled; here never
+  contest_ruling: upheld where a contest was turned down; NULL where nobody contested it
+  contested_on: day it was contested
+  carrier_uscc: unified social credit code of the registered carrier
+  carrier_name: registered carrier
+  scale_no: scale
+  certificate_no: certificate of that scale in force when it weighed
+  certificate_valid_until: last day of that certificate
+  scale_max_kg: maximum of the scale, kg
+  scale_division_kg: verification scale interval e, kg
+  lapses_on: last day on which the act can be penalised (limitation_years of rule repeat_overload)
   file_name: name the file came under
   source: source profile it was read with
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
 */
-CREATE OR REPLACE MACRO handover(from_on, to_on) AS TABLE
-    WITH figure AS (
-        SELECT to_years(value::INTEGER) AS limitation
-        FROM policy.parameter
-        WHERE rule = 'repeat_overload' AND name = 'limitation_years'
-    )
-
+CREATE OR REPLACE MACRO overload.handover(from_on, to_on) AS TABLE
     SELECT
-        overload.record_id,
-        overload.plate,
-        overload.weighed_at,
-        overload.site_id,
-        overload.site_name,
-        overload.firm_name,
-        overload.county_code,
+        breach.record_id,
+        breach.plate,
+        breach.weighed_at,
+        breach.site_id,
+        breach.site_name,
+        breach.firm_name,
+        breach.county_code,
         region.county_name,
-        overload.ticket_no,
-        overload.product_name,
-        overload.axle_count,
-        overload.body,
-        overload.drive_axle_count,
-        overload.gross_kg,
-        overload.limit_kg,
-        overload.over_kg,
-        overload.over_rate,
-        overload.band,
-        site.scale_max_kg,
-        site.scale_division_kg,
-        (overload.weighed_on + figure.limitation)::DATE AS lapses_on,
-        ['scale_certificate', 'scale_review']
-        || CASE WHEN site.scale_max_kg IS NULL THEN ['scale_max'] ELSE [] END
-        || CASE WHEN site.scale_division_kg IS NULL THEN ['scale_division'] ELSE [] END AS lacking,
+        breach.ticket_no,
+        breach.product_name,
+        breach.axle_count,
+        breach.axle_count_source,
+        breach.body,
+        breach.body_source,
+        breach.drive_axle_count,
+        breach.drive_axle_count_source,
+        breach.is_single_tyre,
+        breach.exemption,
+        breach.gross_kg,
+        breach.limit_kg,
+        breach.limit_basis,
+        breach.over_kg,
+        breach.max_error_kg,
+        breach.error_basis,
+        breach.over_beyond_error_kg,
+        breach.over_rate,
+        breach.band,
+        breach.is_over_55t,
+        breach.is_over_100t,
+        breach.is_within_expressway_tolerance,
+        breach.reference_kind,
+        breach.reference_amount_yuan,
+        overload.reference_text(breach.reference_kind, breach.reference_amount_yuan) AS reference_text,
+        breach.is_enforcement_usable,
+        breach.unusable_reasons,
+        coalesce(contested.is_open, FALSE) AS is_contested,
+        contested.ruling AS contest_ruling,
+        contested.contested_on,
+        breach.carrier_uscc,
+        breach.carrier_name,
+        breach.scale_no,
+        breach.certificate_no,
+        breach.certificate_valid_until,
+        breach.scale_max_kg,
+        breach.scale_division_kg,
+        breach.lapses_on,
         account.file_name,
-        overload.source,
-        overload.snapshot_sha256,
-        overload.line
-    FROM mart.overload_record AS overload
-    CROSS JOIN figure
-    LEFT JOIN staging.site AS site ON overload.site_id = site.site_id
-    LEFT JOIN reference.region AS region ON overload.county_code = region.county_code
+        breach.source,
+        breach.snapshot_sha256,
+        breach.line
+    FROM mart.overload_record AS breach
+    LEFT JOIN mart.contested_record AS contested ON breach.record_id = contested.record_id
+    LEFT JOIN reference.region AS region ON breach.county_code = region.county_code
     LEFT JOIN meta.load_account AS account
-        ON overload.snapshot_sha256 = account.snapshot_sha256 AND account.feed = 'weighbridge_ticket'
+        ON breach.snapshot_sha256 = account.snapshot_sha256 AND account.feed = 'weighbridge_ticket'
     WHERE
-        overload.weighed_on BETWEEN from_on::DATE AND to_on::DATE
-        AND overload.verdict = 'breached'
-        AND overload.limit_basis = 'stated'
-        AND overload.plate IS NOT NULL
-        AND overload.is_registered_site
-        AND NOT overload.is_direction_assumed
-        AND NOT coalesce(overload.is_above_scale_max, FALSE)
-    ORDER BY overload.weighed_at, overload.record_id
+        breach.weighed_on BETWEEN from_on::DATE AND to_on::DATE
+        AND breach.verdict = 'breached'
+        AND breach.is_enforcement_usable
+        AND breach.plate IS NOT NULL
+        AND breach.plate_doubt IS NULL
+        AND NOT coalesce(contested.is_open, FALSE)
+        AND NOT coalesce(contested.ruling = 'withdrawn', FALSE)
+    ORDER BY breach.weighed_at, breach.record_id

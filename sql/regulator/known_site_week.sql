@@ -14,10 +14,10 @@ columns:
   last_weighed_at: last release of the week known then
   last_known_at: when the newest load ran that these figures rest on
 */
-CREATE MACRO known_site_week(as_of) AS TABLE
+CREATE OR REPLACE MACRO overload.known_site_week(as_of) AS TABLE
     WITH outbound AS MATERIALIZED (
         SELECT *
-        FROM known_ticket(as_of)
+        FROM overload.known_ticket(as_of)
         WHERE direction = 'out'
     ),
 
@@ -33,19 +33,57 @@ CREATE MACRO known_site_week(as_of) AS TABLE
         WHERE rule = 'axle_limit' AND name = 'reweigh_drop_kg'
     ),
 
+    -- Where a weighing does not follow on the same load, another visit begins: too long ago, or a new tare.
+    weighing AS (
+        SELECT
+            outbound.ticket_id,
+            outbound.site_id,
+            outbound.plate,
+            outbound.weighed_at,
+            outbound.first_weighed_at,
+            outbound.gross_kg,
+            outbound.tare_kg,
+            NOT coalesce(
+                outbound.weighed_at <= lag(outbound.weighed_at) OVER by_truck + reweigh_window.length
+                AND coalesce(outbound.first_weighed_at <= lag(outbound.weighed_at) OVER by_truck, TRUE)
+                AND coalesce(outbound.tare_kg = lag(outbound.tare_kg) OVER by_truck, TRUE),
+                FALSE
+            ) AS is_first
+        FROM outbound
+        CROSS JOIN reweigh_window
+        WHERE outbound.plate IS NOT NULL
+        WINDOW by_truck AS (
+            PARTITION BY outbound.site_id, outbound.plate
+            ORDER BY outbound.weighed_at, outbound.ticket_id
+        )
+    ),
+
+    visit AS (
+        SELECT
+            *,
+            count(*) FILTER (is_first) OVER (
+                PARTITION BY site_id, plate
+                ORDER BY weighed_at, ticket_id
+            ) AS visit_no
+        FROM weighing
+        -- Most trucks are weighed once: what is neither followed nor follows cannot be re-weighed.
+        QUALIFY
+            NOT is_first
+            OR NOT coalesce(lead(is_first) OVER (PARTITION BY site_id, plate ORDER BY weighed_at, ticket_id), TRUE)
+    ),
+
     reweighed AS (
         SELECT DISTINCT heavy.ticket_id
-        FROM outbound AS heavy
-        INNER JOIN outbound AS light
+        FROM visit AS heavy
+        INNER JOIN visit AS light
             ON
                 heavy.site_id = light.site_id
                 AND heavy.plate = light.plate
+                AND heavy.visit_no = light.visit_no
                 AND heavy.weighed_at < light.weighed_at
-        CROSS JOIN reweigh_window
         CROSS JOIN reweigh_drop
         WHERE
-            light.weighed_at <= heavy.weighed_at + reweigh_window.length
-            AND light.gross_kg <= heavy.gross_kg - reweigh_drop.drop_kg
+            light.gross_kg <= heavy.gross_kg - reweigh_drop.drop_kg
             -- A new tare means that the truck came back empty: another load (as in mart.release).
             AND coalesce(light.first_weighed_at <= heavy.weighed_at, TRUE)
             AND coalesce(light.tare_kg = heavy.tare_kg, TRUE)

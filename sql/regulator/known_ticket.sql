@@ -33,7 +33,7 @@ columns:
   known_at: when that load ran
   replaced_at: when the load ran that replaced it, after as_of; NULL where it is in force still
 */
-CREATE MACRO known_ticket(as_of) AS TABLE
+CREATE OR REPLACE MACRO overload.known_ticket(as_of) AS TABLE
     WITH version AS (
         SELECT
             ticket_id,

@@ -1,15 +1,16 @@
 /*
 description: >-
   One overload record with all its evidence: the ticket as it was sent, the file and line it stands on, the facts and the
-  limits they leave, the scale, the legal text. FROM record('0123456789ab-42')
+  limits they leave, the scale, the legal text. FROM overload.record('0123456789ab-42')
 arguments:
   id: record_id of mart.overload_record (first 12 digits of the file's SHA-256 and the line)
 columns:
   record_id: ticket of the release
-  verdict: breached or undetermined
-  reason_code: why it is undetermined
+  verdict: breached, exempt or undetermined
+  reason_code: why it is exempt or undetermined
   missing_field: fact that would settle it
   plate: number plate
+  plate_doubt: why the plate may not be this vehicle's (impossible_trip, cloned, register_mismatch); then only the site is meant
   weighed_at: when it was weighed
   site_id: site
   site_name: site as the ticket names it
@@ -23,8 +24,18 @@ columns:
   tare_kg: tare mass, kg
   net_t: net mass, t
   axle_count: axles
+  axle_count_source: ticket or register
   body: rigid or train
+  body_source: ticket or register
   drive_axle_count: drive axles
+  drive_axle_count_source: ticket or register
+  is_single_tyre: whether the register states single tyres; NULL counts as dual
+  exemption: exemption of order 62 art. 3 with evidence (gb1589_train, air_suspension, special_vehicle)
+  exemption_doubt: why an exemption may apply that is not proved (plate_doubt, body)
+  carrier_uscc: unified social credit code of the registered carrier
+  carrier_name: registered carrier
+  vehicle_snapshot_sha256: file of the vehicle register's row
+  vehicle_line: line of that file
   limit_kg: limit that is exceeded, kg
   limit_basis: stated, highest_possible or unlisted_layout
   limit_low_kg: lowest limit the facts leave possible, kg
@@ -32,6 +43,22 @@ columns:
   over_kg: mass over the limit, kg
   over_rate: over_kg by limit_kg
   band: band of the rate
+  max_error_kg: largest error of a scale in service at that mass, kg
+  error_basis: where its scale interval comes from; scale, site_register or assumed
+  over_beyond_error_kg: over_kg less max_error_kg, kg, not below 0
+  is_over_55t: whether gross reaches 55 t (practice, not law)
+  is_over_100t: whether gross reaches 100 t (百吨王; practice, not law)
+  is_within_expressway_tolerance: whether gross is within 105 % of the limit, which expressway entries hold not over for now
+  reference_kind: warning or amount, by order 62 art. 43
+  reference_amount_yuan: 参考金额, yuan; a reference, never a fine
+  reference_text: the two in words, 参考金额 or 参考 first
+  is_enforcement_usable: whether a breach may go to enforcement as it stands; false is no acquittal
+  unusable_reasons: why not, as codes
+  is_contested: whether somebody contests the record and nobody has ruled
+  contest_ruling: open, upheld (the record stands) or withdrawn (taken back); NULL where nobody contested it
+  contested_on: day it was contested
+  decision_nos: penalty decisions on the plate for that day; empty where none is known or the plate is in doubt
+  lapses_on: last day on which the act can be penalised
   first_weighed_at: when the first of two weighings (usually tare) was taken
   received_at: when the platform received the ticket
   direction: out
@@ -40,8 +67,10 @@ columns:
   receiver: receiving firm
   operator: person who weighed
   scale_no: scale
-  scale_max_kg: maximum of the site's scale, kg
-  scale_division_kg: verification scale interval e of the site's scale, kg
+  certificate_no: certificate of that scale in force when it weighed
+  certificate_valid_until: last day of that certificate
+  scale_max_kg: maximum of the scale, kg
+  scale_division_kg: verification scale interval e that max_error_kg rests on, kg
   is_above_scale_max: whether gross is above that maximum
   is_off_division: whether gross is no multiple of that interval
   suspect_codes: row rules that flag the ticket
@@ -57,10 +86,10 @@ columns:
   snapshot_sha256: SHA-256 of the file
   line: physical line of the file
 */
-CREATE OR REPLACE MACRO record(id) AS TABLE
+CREATE OR REPLACE MACRO overload.record(id) AS TABLE
     -- The id is the beginning of the file's SHA-256 and the line: numbers are found faster than texts, and the weighing's
     -- day then narrows the ticket.
-    WITH overload AS (
+    WITH breach AS (
         SELECT *
         FROM mart.overload_record
         WHERE
@@ -84,6 +113,16 @@ CREATE OR REPLACE MACRO record(id) AS TABLE
         WHERE reweighed_ticket_id = id
     ),
 
+    decided AS (
+        SELECT coalesce(list(established.decision_no ORDER BY established.decision_no), []) AS decision_nos
+        FROM mart.established_case AS established
+        INNER JOIN breach
+            ON
+                established.plate = breach.plate
+                AND established.act_on = breach.weighed_on
+                AND breach.plate_doubt IS NULL
+    ),
+
     legal_text AS (
         SELECT
             document.title || '（' || document.number || '）' AS document,
@@ -95,44 +134,73 @@ CREATE OR REPLACE MACRO record(id) AS TABLE
     )
 
     SELECT
-        overload.record_id,
-        overload.verdict,
-        overload.reason_code,
-        overload.missing_field,
-        overload.plate,
-        overload.weighed_at,
-        overload.site_id,
-        overload.site_name,
-        overload.firm_name,
-        overload.is_registered_site,
-        overload.county_code,
+        breach.record_id,
+        breach.verdict,
+        breach.reason_code,
+        breach.missing_field,
+        breach.plate,
+        breach.plate_doubt,
+        breach.weighed_at,
+        breach.site_id,
+        breach.site_name,
+        breach.firm_name,
+        breach.is_registered_site,
+        breach.county_code,
         region.county_name,
-        overload.ticket_no,
-        overload.product_name,
-        overload.gross_kg,
+        breach.ticket_no,
+        breach.product_name,
+        breach.gross_kg,
         ticket.tare_kg,
         ticket.net_t,
-        overload.axle_count,
-        overload.body,
-        overload.drive_axle_count,
-        overload.limit_kg,
-        overload.limit_basis,
-        overload.limit_low_kg,
-        overload.limit_high_kg,
-        overload.over_kg,
-        overload.over_rate,
-        overload.band,
+        breach.axle_count,
+        breach.axle_count_source,
+        breach.body,
+        breach.body_source,
+        breach.drive_axle_count,
+        breach.drive_axle_count_source,
+        breach.is_single_tyre,
+        breach.exemption,
+        breach.exemption_doubt,
+        breach.carrier_uscc,
+        breach.carrier_name,
+        breach.vehicle_snapshot_sha256,
+        breach.vehicle_line,
+        breach.limit_kg,
+        breach.limit_basis,
+        breach.limit_low_kg,
+        breach.limit_high_kg,
+        breach.over_kg,
+        breach.over_rate,
+        breach.band,
+        breach.max_error_kg,
+        breach.error_basis,
+        breach.over_beyond_error_kg,
+        breach.is_over_55t,
+        breach.is_over_100t,
+        breach.is_within_expressway_tolerance,
+        breach.reference_kind,
+        breach.reference_amount_yuan,
+        overload.reference_text(breach.reference_kind, breach.reference_amount_yuan) AS reference_text,
+        breach.is_enforcement_usable,
+        breach.unusable_reasons,
+        coalesce(contested.is_open, FALSE) AS is_contested,
+        contested.ruling AS contest_ruling,
+        contested.contested_on,
+        decided.decision_nos,
+        breach.lapses_on,
         ticket.first_weighed_at,
         ticket.received_at,
         ticket.direction,
-        overload.is_direction_assumed,
+        breach.is_direction_assumed,
         ticket.destination,
         ticket.receiver,
         ticket.operator,
-        ticket.scale_no,
-        site.scale_max_kg,
-        site.scale_division_kg,
-        overload.is_above_scale_max,
+        breach.scale_no,
+        breach.certificate_no,
+        breach.certificate_valid_until,
+        breach.scale_max_kg,
+        breach.scale_division_kg,
+        breach.is_above_scale_max,
         ticket.is_off_division,
         ticket.suspect_codes,
         heavier.ticket_ids AS heavier_ticket_ids,
@@ -140,17 +208,18 @@ CREATE OR REPLACE MACRO record(id) AS TABLE
         legal_text.clause_source,
         legal_text.confidence AS document_confidence,
         account.file_name,
-        overload.source,
+        breach.source,
         account.encoding,
         account.load_no,
         account.loaded_at,
-        overload.snapshot_sha256,
-        overload.line
-    FROM overload
-    LEFT JOIN ticket ON overload.record_id = ticket.ticket_id
-    LEFT JOIN staging.site AS site ON overload.site_id = site.site_id
-    LEFT JOIN reference.region AS region ON overload.county_code = region.county_code
+        breach.snapshot_sha256,
+        breach.line
+    FROM breach
+    LEFT JOIN ticket ON breach.record_id = ticket.ticket_id
+    LEFT JOIN mart.contested_record AS contested ON breach.record_id = contested.record_id
+    LEFT JOIN reference.region AS region ON breach.county_code = region.county_code
     LEFT JOIN meta.load_account AS account
-        ON overload.snapshot_sha256 = account.snapshot_sha256 AND account.feed = 'weighbridge_ticket'
+        ON breach.snapshot_sha256 = account.snapshot_sha256 AND account.feed = 'weighbridge_ticket'
     CROSS JOIN heavier
+    CROSS JOIN decided
     LEFT JOIN legal_text ON TRUE

@@ -54,3 +54,51 @@ ANTI JOIN staging.price_quote AS used
     ON quote.snapshot_sha256 = used.snapshot_sha256 AND quote.line = used.line
 WHERE quote.outcome = 'accepted'
 GROUP BY ALL
+UNION ALL
+SELECT
+    'scale' AS feed,
+    string_agg(DISTINCT entry.feed_source, ', ' ORDER BY entry.feed_source) AS source,
+    'unknown_site' AS kind,
+    entry.site_name AS subject,
+    count(*) AS row_count,
+    min(entry.snapshot_sha256) AS snapshot_sha256
+FROM raw.scale AS entry
+ANTI JOIN staging.site_alias AS alias ON entry.site_name = alias.alias
+WHERE entry.outcome = 'accepted' AND entry.site_name IS NOT NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'penalty_case' AS feed,
+    string_agg(DISTINCT entry.feed_source, ', ' ORDER BY entry.feed_source) AS source,
+    'unknown_site' AS kind,
+    entry.site_name AS subject,
+    count(*) AS row_count,
+    min(entry.snapshot_sha256) AS snapshot_sha256
+FROM raw.penalty_case AS entry
+ANTI JOIN staging.site_alias AS alias ON entry.site_name = alias.alias
+WHERE entry.outcome = 'accepted' AND entry.site_name IS NOT NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'waybill' AS feed,
+    string_agg(DISTINCT entry.feed_source, ', ' ORDER BY entry.feed_source) AS source,
+    'unknown_site' AS kind,
+    entry.site_name AS subject,
+    count(*) AS row_count,
+    min(entry.snapshot_sha256) AS snapshot_sha256
+FROM raw.waybill AS entry
+ANTI JOIN staging.site_alias AS alias ON entry.site_name = alias.alias
+WHERE entry.outcome = 'accepted' AND entry.site_name IS NOT NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'waybill' AS feed,
+    string_agg(DISTINCT form.source, ', ' ORDER BY form.source) AS source,
+    'unknown_product' AS kind,
+    form.product_name AS subject,
+    count(*) AS row_count,
+    min(form.snapshot_sha256) AS snapshot_sha256
+FROM staging.waybill AS form
+ANTI JOIN reference.product AS product ON form.product_id = product.product_id
+WHERE form.product_name IS NOT NULL
+GROUP BY ALL
