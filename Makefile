@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export SANDWATCH_HOME ?= $(CURDIR)/var
 
-.PHONY: setup demo test truth bench faults lint airflow lock clean help
+.PHONY: setup demo test truth mutants bench faults lint airflow lock clean help
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: setup ## Run the tests
 
 truth: setup ## Compare what is found in a simulated city with what is true there (TRUTH="--scale 1" for more)
 	@$(BIN)/python -m tests.truth $(TRUTH)
+
+mutants: setup ## Change every figure and condition of the rules and say what no worked example notices (RULES="capacity_floor ...")
+	@$(BIN)/python -m tests.mutants $(RULES)
 
 bench: setup ## Measure the chain against plain DuckDB and pandas (10 M tickets, half an hour, 30 GB of disk)
 	@$(BIN)/python -m tests.bench

@@ -27,7 +27,7 @@ class Summary:
 
 
 def write_city(inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, weeks: int | None = None) -> Summary:
-    """Write the truth, then the four feeds into the inbox, and return what was written.
+    """Write the truth, then all feeds into the inbox, and return what was written.
 
     The same seed, scale and weeks give the same bytes. Scale 1 is about 300,000 weighings of 60 sites in 26
     weeks; a smaller scale keeps every special case while the weeks are all there. `weeks` keeps the last ones.
@@ -39,13 +39,16 @@ def write_city(inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, 
         cases,
         city,
         exports,
+        feeds,
         filings,
         plan,
         printing,
         quotes,
         register,
+        stories,
         tables,
         tickets,
+        vehicles,
         verdicts,
     )
     from pipelines.simulation import truth as truths
@@ -54,11 +57,18 @@ def write_city(inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, 
     firms = city.FirmRegistry(asked)
     town = city.build(asked, firms)
     rows, fleet = tickets.ordinary(asked, town)
-    rows = cases.plant(asked, town, rows)
+    entries, carriers = vehicles.ordinary(asked, town, fleet)
+    told = stories.build(asked, town, fleet, carriers, cases.first_story(asked))
+    fleet = told.fleet
+    known = vehicles.Register((*entries, *told.entries))
+    known.tell(rows, fleet.printable)
+    known.tell(told.rows, fleet.printable)
+    stories.forget_doubtful(told.rows, told.told)
+    rows = cases.plant(asked, town, rows, told.rows)
     used_twice = cases.number(asked, town, rows)
     rows = cases.correct(asked, town, rows)
     laid = exports.lay_out(asked, town, rows)
-    verdict = verdicts.judge(asked, rows, laid.accepted_rows(len(rows)) | rows["is_lost"])
+    verdict = verdicts.judge(asked, rows, laid.accepted_rows(len(rows)) | rows["is_lost"], told.told)
     projects = filings.build(asked, town, firms)
     market = quotes.build(asked)
 
@@ -74,7 +84,10 @@ def write_city(inbox: Path, truth: Path, *, seed: int = 57, scale: float = 1.0, 
         register.to_bytes(asked, town, projects.linked),
         len(register.registered(town)),
     )
-    story = tables.Story(asked, town, fleet, rows, laid, verdict, projects, market, used_twice, contents)
+    papers = feeds.build(asked, town, fleet, rows, laid, verdict, known, told, carriers)
+    for (feed, name), (content, count) in papers.files.items():
+        contents[feed, "default", name] = (content, count)
+    story = tables.Story(asked, town, fleet, rows, laid, verdict, projects, market, used_twice, contents, papers)
     truth_files = truths.write(story, truth)
     files = tuple(
         _put(inbox / feed / source / name, content) for (feed, source, name), (content, _) in contents.items()

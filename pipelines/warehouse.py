@@ -212,8 +212,26 @@ def _prepare_tables(con: duckdb.DuckDBPyConnection) -> None:
             [str(reference.path), reference.types],
         )
         comment(con, f"reference.{reference.name}", reference.description, reference.columns)
+    _write_feeds(con)
     comment(con, "meta.prepared", "Which contracts and fixed tables this warehouse was prepared for.", {
         "fingerprint": "SHA-256 over expectations/raw, sql/meta, sql/reference and the preparing modules",
+    })  # fmt: skip
+
+
+def _write_feeds(con: duckdb.DuckDBPyConnection) -> None:
+    """Write what the contracts agree on with those who send: figures have their home there, SQL reads them here."""
+    con.execute(
+        "CREATE OR REPLACE TABLE reference.feed (feed VARCHAR, owner VARCHAR, who_fixes VARCHAR, cadence VARCHAR,"
+        " max_age_days INTEGER)"
+    )
+    for feed in contracts.contracts().values():
+        con.execute(
+            "INSERT INTO reference.feed VALUES (?, ?, ?, ?, ?)",
+            [feed.feed, feed.owner, feed.who_fixes, feed.cadence, feed.max_age_days],
+        )
+    comment(con, "reference.feed", "Feeds as their contracts agree on them (expectations/raw).", {
+        "feed": "feed", "owner": "who owns it", "who_fixes": "who repairs what is wrong with it",
+        "cadence": "how often it comes", "max_age_days": "expected days that may go by without a row at that cadence",
     })  # fmt: skip
 
 

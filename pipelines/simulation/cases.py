@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.simulation import stories
 from pipelines.simulation.city import SOURCES, City
 from pipelines.simulation.plan import Plan
 from pipelines.simulation.tickets import BLANK, STEP_KG, local_seconds, wordings
@@ -20,7 +21,12 @@ MOST_RATE = 1.3
 
 def case_names(plan: Plan) -> list[str]:
     """Return the names of all cases; a ticket's `case` counts in this list, 0 is an ordinary one."""
-    return ["", *plan["cases"], "corrected"]
+    return ["", *plan["cases"], "corrected", *stories.names(plan)]
+
+
+def first_story(plan: Plan) -> int:
+    """Return the place of the first story among the names of cases."""
+    return 2 + len(plan["cases"])
 
 
 class Planter:
@@ -33,9 +39,11 @@ class Planter:
         self.names = case_names(plan)
         self.extra: list[Array] = []
         self.pairs = 0
-        known = (rows["axles"] > 0) & (rows["body"] > 0) & ((rows["axles"] < 6) | (rows["drive"] > 0))
+        # what ticket and register tell together; which trucks the register knows was decided before
+        axles, body, drive = rows["known_axles"], rows["known_body"], rows["known_drive"]
+        known = (axles > 0) & (body > 0) & ((axles < 6) | (drive > 0))
         self.known = known
-        self.blind = rows["axles"] == 0
+        self.blind = (axles == 0) & (body == 0) & (drive == 0)
         self.out = rows["direction"] == 0
         self.top = np.where(known, rows["limit"], HIGHEST_KG)  # what a weighing must pass to be breached
         self.scale_max = np.array([site.scale_max_kg for site in city.senders])[rows["site"]]
@@ -91,15 +99,15 @@ class Planter:
             self.extra.append(latest)
 
 
-def plant(plan: Plan, city: City, rows: Array) -> Array:
-    """Return the weighings with all cases planted, sorted by site and time (not yet numbered)."""
+def plant(plan: Plan, city: City, rows: Array, told: Array) -> Array:
+    """Return the weighings with all cases and those of the stories, sorted by site and time (not yet numbered)."""
     planter = Planter(plan, city, rows)
     _plant_pairs(planter)
     _plant_bounds(planter)
     _plant_without_facts(planter)
     _plant_not_released(planter)
     _plant_overloads(planter)
-    everything = np.concatenate([rows, *planter.extra])
+    everything = np.concatenate([rows, *planter.extra, told])
     return everything[np.lexsort((everything["part"], everything["at"], everything["site"]))]
 
 
@@ -132,10 +140,10 @@ def _plant_bounds(planter: Planter) -> None:
         planter.weigh(chosen, limit)
     chosen = planter.pick("overload_one_step", out & known)
     planter.weigh(chosen, rows["limit"][chosen] + STEP_KG)
-    six = out & (rows["axles"] == 6)
-    planter.between(planter.pick("single_drive_46_to_49", six & (rows["drive"] == 1)), 46_000, HIGHEST_KG)
-    planter.between(planter.pick("drive_unknown_46_to_49", six & (rows["drive"] == 0)), 46_000, HIGHEST_KG)
-    no_body = out & (rows["axles"] == 4) & (rows["body"] == 0)
+    six, drive = out & (rows["known_axles"] == 6), rows["known_drive"]
+    planter.between(planter.pick("single_drive_46_to_49", six & (drive == 1)), 46_000, HIGHEST_KG)
+    planter.between(planter.pick("drive_unknown_46_to_49", six & (drive == 0)), 46_000, HIGHEST_KG)
+    no_body = out & (rows["known_axles"] == 4) & (rows["known_body"] == 0)
     planter.between(planter.pick("body_unknown_between", no_body), 31_000, 36_000)
     planter.between(planter.pick("body_unknown_over", no_body), 36_000, 42_000)
 
@@ -149,12 +157,14 @@ def _plant_without_facts(planter: Planter) -> None:
     )
     chosen = planter.pick("above_scale_max", out & large & (planter.scale_max <= 100_000))
     planter.weigh(chosen, planter.scale_max[chosen] + planter.rng.integers(20, 8_000, len(chosen)))
-    planter.weigh(planter.pick("at_highest", weighsoft & (rows["limit"] == HIGHEST_KG)), HIGHEST_KG)
+    planter.weigh(planter.pick("at_highest", weighsoft & planter.blind & (rows["limit"] == HIGHEST_KG)), HIGHEST_KG)
     blind = out & planter.blind & (rows["source"] != WEIGHSOFT)
     planter.between(planter.pick("facts_unknown_over", blind), HIGHEST_KG, 70_000)
-    chosen = planter.pick("gross_only", weighsoft & large)
+    # a waybill states all three masses, so the sites that use them have whole tickets
+    whole = np.isin(rows["site"], list(planter.plan["waybills"]["sites"]))
+    chosen = planter.pick("gross_only", weighsoft & large & planter.blind & ~whole)
     rows["tare"][chosen] = rows["net"][chosen] = BLANK
-    chosen = planter.pick("net_only", weighsoft & large)
+    chosen = planter.pick("net_only", weighsoft & large & ~whole)
     rows["gross"][chosen] = rows["tare"][chosen] = BLANK
     planter.between(planter.pick("overload_highest", weighsoft & large), HIGHEST_KG, 75_000)
 

@@ -48,8 +48,8 @@ class Site:
 
     @property
     def seller(self) -> str:
-        """What decides the products it sells: its kind, or that it recycles."""
-        return "recycled" if "recycled" in self.roles else self.kind
+        """What decides the products it sells: its kind, or that it recycles or takes sand from the river."""
+        return next((role for role in ("recycled", "river") if role in self.roles), self.kind)
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,15 @@ class City:
 class FirmRegistry:
     """Gives out invented firms, each name and code once."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, part: str = "firms") -> None:
         self._names = plan["names"]
-        self._rng = plan.rng("firms")
+        self._places = self._names["places" if part == "firms" else "carrier_places"]
+        self._rng = plan.rng(part)
         self._given = 0
 
     def new(self, kind: str, county_code: str) -> Firm:
         """Return the next firm; its name says that it is invented."""
-        places, marks = self._names["places"], self._names["marks"]
+        places, marks = self._places, self._names["marks"]
         turn, row = divmod(self._given, len(places))
         edition, turn = divmod(turn, len(marks))
         # two steps a turn: every pair of place and mark comes up once before any repeats
@@ -106,7 +107,7 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
     weight = np.array([county["weight"] for county in counties], dtype=float)
     drawn = rng.choice(len(counties), size=count, p=weight / weight.sum())
     place = [n if n < len(counties) else n - len(counties) if n < 14 else int(drawn[n]) for n in range(count)]
-    roles = {special[role]["sender"]: role for role in ("restart", "down", "closed")}
+    roles = {special[role]["sender"]: role for role in ("restart", "down", "closed", "silent")}
     roles[special["recycled"]] = "recycled"
     kinds = plan["kind_pattern"]
     large = plan["size"]["large"]
@@ -119,6 +120,7 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
         # a site with a story must be large enough to tell it
         size = float(max(sizes[n], 0.9) if story else sizes[n])
         size = float(large["size"]) if n in large["senders"] else size
+        story |= {"river"} if n in special["river"] else set()
         sites.append(_site(plan, firms, n, kind, county, sending=n, size=size, roles=story))
     hidden = float(special["unregistered_size"] * sizes[:count].mean())
     sites.append(
@@ -154,6 +156,14 @@ def build(plan: Plan, firms: FirmRegistry) -> City:
                 siding_since=row.get("since"),
             )
         )
+    # from a registry of its own, so that the firms of the filings keep their names
+    late = FirmRegistry(plan, "late")
+    never = special["never"]
+    sites.append(
+        _site(
+            plan, late, len(sites), never["kind"], counties[never["county"]], sending=None, roles=frozenset({"never"})
+        )
+    )
     senders = sum(site.source >= 0 for site in sites)
     return City(tuple(sites), senders, {county["code"]: county["name"] for county in counties})
 
@@ -166,7 +176,7 @@ def _site(
     county: dict[str, Any],
     *,
     sending: int | None,
-    size: float,
+    size: float = 0.0,
     **more: Any,
 ) -> Site:
     firm = firms.new(kind, county["code"])

@@ -55,6 +55,8 @@ def lay_out(plan: Plan, city: City, rows: Array) -> Exports:
 
     # every planted row is spared: its fate is decided already
     plain = (rows["case"][sent] == 0) & (rows["site"][sent] != city.role("restart").number)
+    # nor are loads with a waybill broken: the form would stand without its ticket
+    plain &= ~np.isin(rows["site"][sent], list(plan["waybills"]["sites"]))
     shares = plan["files"]
     kinds = len(shares["broken_kinds"])
     copies: list[Array] = []

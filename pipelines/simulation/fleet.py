@@ -26,10 +26,12 @@ class Fleet:
     """Arrays of one value a truck; the trucks of a site stand together, from `first[site]` on.
 
     `axles, body, drive` are what the truck is; `known_axles, known_body, known_drive` what its tickets say
-    (0 = nothing).
+    (0 = nothing). `home` is the sender a truck works for; trucks of planted stories stand at the end, behind those
+    of the sites. `misprints` are plates that tickets name and no truck carries.
     """
 
     plates: tuple[str, ...]
+    home: Array
     first: Array
     count: Array
     direction: Array
@@ -40,6 +42,12 @@ class Fleet:
     known_body: Array
     known_drive: Array
     tare_kg: Array
+    misprints: tuple[str, ...] = ()
+
+    @property
+    def printable(self) -> tuple[str, ...]:
+        """Every plate a ticket may name; `printed` of a ticket counts in here."""
+        return self.plates + self.misprints
 
 
 def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
@@ -69,7 +77,8 @@ def build(plan: Plan, city: City, daily_mean: Array) -> Fleet:
     tare = np.array([row["tare"] for row in kinds])[kind] + rng.normal(0, plan["truck_tare_sd_kg"], total)
     tells = source != SOURCES.index("weighsoft")  # that export has no columns for axles
     return Fleet(
-        plates=_plates(plan, rng, total),
+        plates=new_plates(plan, rng, total),
+        home=np.repeat(np.arange(len(count)), count),
         first=first,
         count=count,
         direction=direction,
@@ -94,7 +103,8 @@ def _directions(plan: Plan, site: Site, count: int) -> Array:
     return direction
 
 
-def _plates(plan: Plan, rng: np.random.Generator, count: int) -> tuple[str, ...]:
+def new_plates(plan: Plan, rng: np.random.Generator, count: int) -> tuple[str, ...]:
+    """Return so many different plates of the stream `rng`."""
     plates: dict[str, None] = {}
     others = plan["other_plates"]
     while len(plates) < count:

@@ -16,11 +16,14 @@ import yaml
 from pipelines.errors import WrongCallError
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "simulate.yaml"
+OVERLOAD = Path(__file__).resolve().parent / "overload.yaml"
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster, where there is one
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Parameters of `simulate.yaml` with the seed, the scale (1 = 300,000 tickets) and the number of weeks."""
+    """Parameters of both files, with the seed, the scale (1 = 300,000 tickets) and the number of weeks."""
 
     parameters: Mapping[str, Any]
     seed: int
@@ -61,7 +64,9 @@ def load(seed: int, scale: float, weeks: int | None) -> Plan:
     Raises:
         WrongCallError: the scale or the number of weeks cannot be simulated.
     """
-    parameters: dict[str, Any] = yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))
+    parameters: dict[str, Any] = {}
+    for path in (PARAMETERS, OVERLOAD):
+        parameters |= yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506  # a safe one
     most = int(parameters["calendar"]["ticket_weeks"])
     weeks = most if weeks is None else weeks
     if not 1 <= weeks <= most:

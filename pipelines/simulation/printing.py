@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Array = npt.NDArray[Any]
+# what each export calls the scales of a site; the daybook has no column for them
+SCALE_NAMES = (("", "1号磅", "2号磅", "3号磅"), ("", "01", "02", "03"), ("", "1", "2", "3"))
 OPERATORS = ("张(演示)", "李(演示)", "王(演示)")
 
 
@@ -112,7 +114,7 @@ class _Printer:
     def __init__(self, plan: Plan, city: City, fleet: Fleet) -> None:
         self.city = city
         self.words = wordings(plan)
-        self.plates = fleet.plates
+        self.plates = fleet.printable
         self.places = [*city.county_names.values(), "漯河市", ""]
         self.receivers = plan["names"]["receivers"]
 
@@ -139,7 +141,7 @@ class _Printer:
             self._choose([word[2] for word in self.words], rows["wording"]),
             self._choose(["销售", "采购", "内部倒运"], rows["direction"]),
             _kg(rows["gross"]), _kg(rows["tare"]), _kg(rows["net"]),
-            self._choose(["", "1号磅", "2号磅"], rows["scale"]), self._choose(OPERATORS, rows["operator"]),
+            self._choose(SCALE_NAMES[0], rows["scale"]), self._choose(OPERATORS, rows["operator"]),
             _time(rows["other_at"]), _time(rows["at"]),
             self._choose(self.places, rows["destination"]),
             self._choose(["", "零散原料入库", "场内转运"], rows["direction"]),
@@ -158,7 +160,7 @@ class _Printer:
             _tonnes(rows["gross"]), _tonnes(rows["tare"]), _tonnes(rows["net"]),
             _time(rows["other_at"]), _time(rows["at"]), self._choose(self.places, rows["destination"]),
             self._choose(self.receivers, rows["receiver"]),
-            self._choose(["", "01", "02"], rows["scale"]), self._choose(OPERATORS, rows["operator"]),
+            self._choose(SCALE_NAMES[1], rows["scale"]), self._choose(OPERATORS, rows["operator"]),
             _time(rows["at"] + rows["delay"]),
         ]  # fmt: skip
 
@@ -188,7 +190,7 @@ class _Printer:
             for plate in self.plates
             for form in (plate, f"{plate[:2]}·{plate[2:]}", f"{plate[:2]} {plate[2:]}", plate.lower())
         ]
-        return self._choose(styles, rows["truck"].astype(int) * 4 + rows["plate_style"])
+        return self._choose(styles, rows["printed"].astype(int) * 4 + rows["plate_style"])
 
 
 def _kg(weights: Array) -> pa.Array:

@@ -67,7 +67,7 @@ def _row(plan: Plan, city: City, site: Site, linked: Mapping[int, tuple[str, int
         plan["names"]["kinds"][site.kind], "2026年重点企业名单（演示）" if site.is_listed else "",
         linked[site.number][0] if site.number in linked else "", capacity_t(plan, city, site, linked),
         site.haul_t, 2025 if site.haul_t is not None else None, site.siding_state, site.siding_since,
-        "每日" if site.source >= 0 else "", site.scale_max_kg or None,
+        "每日" if site.source >= 0 or "never" in site.roles else "", site.scale_max_kg or None,
         plan["scale_division_kg"] if site.scale_max_kg else None, *_contact(site),
     ]  # fmt: skip
 

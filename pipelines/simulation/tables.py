@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipelines.simulation import register
 from pipelines.simulation.city import SOURCES, City
 from pipelines.simulation.exports import Exports
+from pipelines.simulation.feeds import Papers
 from pipelines.simulation.filings import Filings
 from pipelines.simulation.fleet import BODIES, DIRECTIONS, Fleet
 from pipelines.simulation.plan import Plan, iso_week
@@ -38,6 +39,7 @@ class Story:
     quotes: Quotes
     numbers_used_twice: int
     files: Mapping[tuple[str, str, str], tuple[bytes, int]]  # (feed, source, name): bytes, data lines
+    papers: Papers
 
 
 def dispatch(story: Story) -> list[Row]:
@@ -168,11 +170,10 @@ def outages(story: Story) -> list[Row]:
 def trucks(story: Story) -> list[Row]:
     """Return what every truck really is, also where its tickets do not tell."""
     fleet = story.fleet
-    site = np.repeat(np.arange(len(fleet.count)), fleet.count)
     return [
         {
             "plate": plate,
-            "site_name": story.city.senders[site[n]].name,
+            "site_name": story.city.senders[fleet.home[n]].name,
             "direction": DIRECTIONS[fleet.direction[n]],
             "axle_count": int(fleet.axles[n]),
             "body": BODIES[fleet.body[n]],

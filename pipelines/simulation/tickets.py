@@ -37,6 +37,11 @@ TICKET = np.dtype(
         ("is_lost", "?"), ("is_last_round", "?"), ("is_superseded", "?"),
         # planted case, its first, second .. weighing, and what belongs together
         ("case", "i2"), ("part", "i1"), ("pair", "i4"),
+        # the plate as printed (Fleet.printable); the row of the vehicle register that holds that day, or -1; the
+        # facts of the truck that ticket and register together tell (0: nobody does)
+        ("printed", "i4"), ("register", "i4"), ("known_axles", "i1"), ("known_body", "i1"), ("known_drive", "i1"),
+        # what a planted story says of the weighing: its place in Stories.told, or -1
+        ("told", "i2"),
     ]
 )  # fmt: skip
 
@@ -90,7 +95,7 @@ def ordinary(plan: Plan, city: City) -> tuple[Array, Fleet]:
     rows["at"] = local_seconds(plan.mondays[0]) + day * 86400 + hour * 3600 + minute * 60 + at
     rows["site"], rows["truck"], rows["week"], rows["export"] = site, truck, day // 7, day // 7
     rows["source"] = np.array([sender.source for sender in city.senders])[site]
-    rows["direction"] = fleet.direction[truck]
+    rows["direction"], rows["printed"], rows["told"] = fleet.direction[truck], truck, -1
     by_minute = rows["source"] == DAYBOOK
     rows["at"][by_minute] -= rows["at"][by_minute] % 60  # that book writes no seconds
     _load(plan, rng, rows, fleet)
@@ -109,6 +114,8 @@ def _close(plan: Plan, city: City, mean: Array) -> None:
         max(plan.weeks_back(closed[edge]) + past, 0) for edge, past in (("first_week", 0), ("last_week", 1))
     )
     mean[city.role("closed").number, 7 * first : 7 * last] = 0.0
+    stopped = max(plan.weeks_back(plan["special_sites"]["silent"]["week"]), 0)
+    mean[city.role("silent").number, 7 * stopped :] = 0.0
 
 
 def _lose(plan: Plan, city: City, rows: Array) -> None:

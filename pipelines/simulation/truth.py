@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.simulation import register, tables
+from pipelines.simulation import evidence, register, tables
 from pipelines.simulation.cases import case_names, restart_second
 from pipelines.simulation.city import SOURCES
 from pipelines.simulation.exports import OUTCOMES
 from pipelines.simulation.fleet import BODIES, DIRECTIONS
+from pipelines.simulation.forms import NUMBERS
 from pipelines.simulation.plan import iso_week
 from pipelines.simulation.printing import file_name
 from pipelines.simulation.tables import Story
@@ -31,7 +32,7 @@ RELEASE_COLUMNS = (
     "source", "site_name", "printed_site", "ticket_no", "weighed_at", "plate", "direction", "product_id",
     "gross_kg", "tare_kg", "net_kg", "axle_count", "body", "drive_axle_count", "file", "line", "outcome",
     "case", "case_part", "pair_id", "reason_kind", "verdict", "limit_low_kg", "limit_high_kg", "limit_kg",
-    "over_kg", "limit_basis", "missing_field", "replaced_by_file", "replaced_by_line",
+    "over_kg", "limit_basis", "missing_field", "replaced_by_file", "replaced_by_line", *evidence.COLUMNS,
 )  # fmt: skip
 
 
@@ -70,6 +71,11 @@ def write(story: Story, folder: Path) -> tuple[Path, ...]:
         _dicts(folder / "rail_cohort.csv", register.cohorts(story.plan, story.city)),
         _dicts(folder / "outages.csv", tables.outages(story)),
         _dicts(folder / "trucks.csv", tables.trucks(story)),
+        _dicts(folder / "waybills.csv", story.papers.waybills.truth()),
+        _dicts(folder / "tickets_without_form.csv", evidence.without_form(story)),
+        _dicts(folder / "river_permits.csv", evidence.permits(story)),
+        _dicts(folder / "penalty_subjects.csv", story.papers.penalties.truth),
+        _dicts(folder / "platform_firms.csv", evidence.connections(story)),
     ]
     summary = folder / "truth.json"
     summary.write_text(json.dumps(_summary(story, lines), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -108,9 +114,8 @@ def _number_or_blank(values: Array, blank: Array) -> pa.Array:
 
 def ticket_numbers(rows: Array) -> list[str]:
     """Return the ticket numbers as printed."""
-    forms = ("{:06d}", "YP{:09d}", "{}")
     return [
-        forms[source].format(n) for source, n in zip(rows["source"].tolist(), rows["number"].tolist(), strict=True)
+        NUMBERS[source].format(n) for source, n in zip(rows["source"].tolist(), rows["number"].tolist(), strict=True)
     ]
 
 
@@ -135,7 +140,7 @@ def _lines(story: Story) -> pa.Table:
     columns = [
         _choose(SOURCES, rows["source"]), _choose([site.name for site in senders], rows["site"]),
         _choose(names, rows["site"].astype(int) * 4 + rows["site_alias"]), _texts(ticket_numbers(rows)),
-        pa.array(rows["at"].astype("datetime64[s]")), _choose(story.fleet.plates, rows["truck"]),
+        pa.array(rows["at"].astype("datetime64[s]")), _choose(story.fleet.printable, rows["printed"]),
         _choose(DIRECTIONS, rows["direction"]),
         _choose([*products, ""], np.where(rows["product"] < 0, len(products), rows["product"])),
         *(_number_or_blank(rows[name], rows[name] == BLANK) for name in ("gross", "tare", "net")),
@@ -150,6 +155,7 @@ def _lines(story: Story) -> pa.Table:
         _choose(MISSING, np.where(verdict == 3, truth.missing[row], 0)),
         _choose([*labels, ""], np.where(link >= 0, lines["file"][link], len(labels))),
         _number_or_blank(lines["line"][link], link < 0),
+        *evidence.columns(story, row, verdict),
     ]  # fmt: skip
     return pa.table(columns, names=list(RELEASE_COLUMNS))
 
@@ -161,11 +167,13 @@ def _files(story: Story) -> list[dict[str, Any]]:
     outcomes = {file_name(story.plan, file): count for file, count in enumerate(counts.tolist())}
     rows = []
     for (feed, source, name), (content, data_lines) in story.files.items():
-        count = outcomes.get((source, name), [data_lines, 0, 0, 0])
+        voided = story.papers.waybills.voided(name) if feed == "waybill" else 0
+        count = outcomes.get((source, name), [data_lines - voided, 0, 0, 0])
         rows.append(
             {
                 "feed": feed, "source": source, "file": name, "data_lines": data_lines,
-                **dict(zip(OUTCOMES, count, strict=True)), "sha256": hashlib.sha256(content).hexdigest(),
+                **dict(zip(OUTCOMES, count, strict=True)), "voided": voided,
+                "sha256": hashlib.sha256(content).hexdigest(),
             }
         )  # fmt: skip
     return rows

@@ -1,10 +1,13 @@
-"""The true verdict of every weighing, computed from what its ticket says and from nothing of the pipeline.
+"""The true verdict of every weighing, from what its ticket and the register say and from nothing of the pipeline.
+
+The verdict of a weighing of a story is the one its story was written for; the others are computed.
 
 Source of the rules: 62号令 art. 3 for the limits; the release and interval rules of the project's policy facts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +16,12 @@ import numpy.typing as npt
 
 from pipelines.simulation.fleet import BODIES
 from pipelines.simulation.plan import Plan
+from pipelines.simulation.stories import Told
 from pipelines.simulation.tickets import BLANK
 
 Array = npt.NDArray[Any]
-VERDICTS = ("", "met", "breached", "undetermined", "reweighed", "not_release")
-MISSING = ("", "gross_kg", "axle_count", "body", "drive_axle_count")
+VERDICTS = ("", "met", "breached", "undetermined", "reweighed", "not_release", "exempt")
+MISSING = ("", "gross_kg", "axle_count", "body", "drive_axle_count", "plate")
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ def body_of(plan: Plan, limit_kg: int) -> str:
     return next(str(row["body"]) for row in plan["limits"] if row["limit_kg"] == limit_kg)
 
 
-def judge(plan: Plan, rows: Array, is_accepted: Array) -> Truth:
+def judge(plan: Plan, rows: Array, is_accepted: Array, told: Sequence[Told]) -> Truth:
     """Return the truth of all rows; rows that are not accepted have an empty verdict."""
     count = len(rows)
     low, high, missing = (np.zeros(count, dtype=np.int32) for _ in range(3))
-    facts = np.stack([rows["axles"], rows["body"], rows["drive"]], axis=1).astype(int)
+    facts = np.stack([rows["known_axles"], rows["known_body"], rows["known_drive"]], axis=1).astype(int)
     code = facts @ np.array([100, 10, 1])
     for value in np.unique(code):
         axles, body, drive = int(value) // 100, int(value) // 10 % 10, int(value) % 10
@@ -75,6 +79,12 @@ def judge(plan: Plan, rows: Array, is_accepted: Array) -> Truth:
     replaced_by = _replaced(plan, rows, is_accepted & is_release, is_over)
     verdict[replaced_by >= 0] = 4
     verdict[~is_release] = 5
+    by_told = {int(rows["told"][n]): n for n in np.flatnonzero(rows["told"] >= 0)}
+    for place, n in by_told.items():
+        said = told[place]
+        verdict[n], missing[n] = VERDICTS.index(said.verdict), MISSING.index(said.missing)
+        low[n], high[n] = said.low_kg, said.high_kg
+        replaced_by[n] = by_told[said.replaced_by] if said.replaced_by >= 0 else -1
     verdict[~is_accepted] = 0
     over = np.where(verdict == 2, gross - high, 0)
     return Truth(verdict, low, high, over, missing, replaced_by)

@@ -14,7 +14,7 @@ columns:
   plate: number plate
   gross_kg: gross mass, kg
   plate_doubt: >-
-    why the plate may not be this vehicle's; impossible_trip (at two sites at once), cloned (so on several days around),
+    why the plate may not be this vehicle's; impossible_trip (at two sites at once), cloned (so on several days, mart.cloned_plate),
     register_mismatch (the registered vehicle has other axles, body or empty mass); NULL where nothing speaks against it
   axle_count: axles
   axle_count_source: ticket or register
@@ -98,7 +98,11 @@ registered AS (
     FROM mart.release AS release
     CROSS JOIN figure
     LEFT JOIN mart.plate_conflict AS conflict ON release.ticket_id = conflict.ticket_id
-    LEFT JOIN mart.cloned_plate AS cloned ON release.plate = cloned.plate AND release.weighed_on = cloned.weighed_on
+    LEFT JOIN mart.cloned_plate AS cloned
+        ON
+            release.plate = cloned.plate
+            AND release.week_start = cloned.week_start
+            AND release.weighed_on BETWEEN cloned.from_on AND coalesce(cloned.until_on, '9999-12-31')
     LEFT JOIN staging.vehicle AS vehicle
         ON
             release.plate = vehicle.plate

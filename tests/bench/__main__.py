@@ -21,7 +21,8 @@ from tests.bench.measures import QUERIES, Results, names
 from tests.bench.process import ChildFailedError, Run, run
 
 # Seconds for a million rows (and a fixed part for a process), measured on two quiet cores; for the forecast only.
-FORECAST = {"make": 4.0, "a": 1.5, "load": 2.5, "dirty": 3.0, "b": 11.0, "build": 12.0, "process": 2.0}
+FORECAST = {"make": 4.0, "a": 1.5, "load": 2.5, "dirty": 3.0, "b": 11.0, "build": 12.0, "process": 2.0,
+            "forms": 1.5}  # fmt: skip
 LOADED = ("accepted", "duplicate", "superseded", "quarantined")
 
 
@@ -195,6 +196,14 @@ class Bench:
         for name, value in json.loads(done.output)["seconds"].items():
             self.results.add(f"query_{name}", value, None, done.peak_mib)
 
+    def forms(self) -> None:
+        """Measure laying forms of sand haulage beside a tenth as many tickets as the whole history has."""
+        for number in range(1, self.rounds + 1):
+            self.say(f"forms, round {number} of {self.rounds}")
+            asked = [sys.executable, "-m", "tests.bench.children", "waybills", str(self.series.rows // 10)]
+            done = run(asked, self.folder)
+            self.results.add("waybills", json.loads(done.output)["seconds"], None, done.peak_mib)
+
     def stages(self) -> list[tuple[Callable[[], None], float, tuple[str, ...]]]:
         """Return the stages that are wanted, with the seconds each will take, about, and what it measures."""
         million, cost = self.series.rows / 1e6, FORECAST
@@ -214,6 +223,7 @@ class Bench:
              ("load_whole_clean", "load_whole_dirty", "peak_memory", "same_file", "resend", "week_on_whole")),
             (self.history, million * (cost["load"] + cost["build"]) + 60 + self.rounds * week,
              ("build_publish", *queries)),
+            (self.forms, self.rounds * (million * cost["forms"] + cost["process"]), ("waybills",)),
         ]  # fmt: skip
         return [stage for stage in listed if self.wants(*stage[2])]
 

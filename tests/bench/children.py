@@ -1,4 +1,4 @@
-"""What the bench runs as processes of their own: the two baselines, the GX check, the regulator's queries.
+"""What the bench runs as processes of their own: baselines, the GX check, the regulator's queries, forms.
 
 Each prints one JSON object. A: DuckDB alone, as a careful person would load the same rows. B: pandas, Great
 Expectations on the frame, insert.
@@ -132,12 +132,19 @@ def queries() -> dict[str, Any]:
     return {"seconds": seconds, "rows": rows}
 
 
+def waybills(rows: str) -> dict[str, Any]:
+    """Time laying forms beside tickets, in memory; wrong findings fail it."""
+    from tests.bench import waybills as forms
+
+    return forms.measure(int(rows))
+
+
 def main(arguments: list[str]) -> None:
     """Run the child named first and print what it found."""
     name, *rest = arguments
     for old in rest[1:]:
         Path(old).unlink(missing_ok=True)
-    children = {"a": baseline_a, "b": baseline_b, "check": check, "queries": queries}
+    children = {"a": baseline_a, "b": baseline_b, "check": check, "queries": queries, "waybills": waybills}
     sys.stdout.write(json.dumps(children[name](*rest)) + "\n")
 
 

@@ -43,6 +43,7 @@ def _all(rows: int) -> dict[str, Measure]:
         Measure("week_on_whole", f"a week of {week} on {whole}", "s", f"A {_count(rows // 10)}", 0.5, 1.0),
         Measure("build_publish", "build, judge, publish after a week, 5 years", "s", "half a year", 1.5, 2.0),
         *(Measure(f"query_{name}", f"{name}(...) on {whole}, warm", "s", "", 0.05, 0.1, "value") for name in QUERIES),
+        Measure("waybills", f"{_count(rows // 10)} tickets beside as many forms", "s", "", 10, 10, "value"),
     ]
     return {measure.name: measure for measure in listed}
 
