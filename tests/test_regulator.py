@@ -29,7 +29,8 @@ CALLS = {
     "truck": f"'豫Q12345', {WHOLE}", "repeat": "'2026-11-22'", "repeat_driver": "'2026-11-22'",
     "repeat_firm": "'2026-11-22'", "site": "'2026-11-22'", "site_week": "", "record": "'0-1'", "handover": WHOLE,
     "handover_lacking": WHOLE, "lapsing": "'2028-10-20'", "licence_excess": WHOLE, "find_plate": "'豫q1234S'",
-    "waybill_finding": WHOLE, "contested": "", "known_ticket": "now()", "known_site_week": "now()",
+    "waybill_finding": WHOLE, "contested": "", "connection": "",
+    "known_ticket": "now()", "known_site_week": "now()",
 }  # fmt: skip
 VALUES = ("plate_text", "reference_text")
 CONTRACT = yaml.safe_load((Path(__file__).parent / "data" / "regulator_contract.yaml").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from pipelines.settings import ROOT
 from tests.mutants.changed import reading
 from tests.mutants.remaking import Chain
 
+PATIENCE_S = 20
+MEMORY = "1GB"
 Parts = dict[Any, dict[str, Callable[..., Any]]]
 
 
@@ -50,6 +53,8 @@ class Worlds:
 
         def connected(*args: Any, **kwargs: Any) -> duckdb.DuckDBPyConnection:
             con = connect(*args, **kwargs)
+            # A mutant that joins everything with everything must end for want of room, not take the machine's.
+            con.execute("SET memory_limit = '1GiB'; SET temp_directory = ''")
             if kept is None or preparing:
                 return con
             kept.append(con)  # the tests get a second connection to it, and may close that
@@ -76,6 +81,7 @@ class Worlds:
 
         def connected(*_: Any, **__: Any) -> duckdb.DuckDBPyConnection:
             opened.append(next(kept).cursor())
+            opened[-1].execute(f"SET memory_limit = '{MEMORY}'")
             return opened[-1].begin()
 
         parts: Parts = {
@@ -125,9 +131,13 @@ class Examples:
             opened: list[duckdb.DuckDBPyConnection] = []
             touched = self.worlds.chain.touched(path) if path else set()
             stack.enter_context(_replaced(self.worlds.as_kept(touched, opened)))
+            # A join without its condition may not end: that is noticed too.
+            watch = threading.Timer(PATIENCE_S, lambda: [con.interrupt() for con in opened])
+            watch.start()
             try:
                 return _failure(self.items)
             finally:
+                watch.cancel()
                 for con in opened:
                     con.close()
 
