@@ -53,8 +53,8 @@ CHECK_COLUMNS = ("原行号", "问题及处理办法")
 class Column:
     """One column of a feed: its type and unit, what it means, its header words and its own bounds.
 
-    `hints` are parts of header words; they never load a file, they only help to draft a source profile. `text_zh` says
-    `text` to the people who fill in a form, `example` shows them a cell.
+    `hints` are parts of header words; they never load a file, they only help to draft a source profile. `text_zh`
+    says `text` to the people who fill in a form, `example` shows them a cell.
     """
 
     name: str

@@ -386,7 +386,9 @@ def test_the_data_officer_asks_the_log(city: City) -> None:
     with contextlib.closing(city.connect("li.wei")) as con, con.cursor() as cursor:
         cursor.execute("SET @purpose = 'quarterly review'")
         cursor.execute("USE access_log")
-        cursor.execute("SELECT person, plate FROM access.plate JOIN access.query USING (query_id) WHERE plate = '豫Q12345'")
+        cursor.execute(
+            "SELECT person, plate FROM access.plate JOIN access.query USING (query_id) WHERE plate = '豫Q12345'"
+        )
         assert ("zhang", "豫Q12345") in cursor.fetchall()
         with pytest.raises(pymysql.MySQLError, match="refused"):
             cursor.execute("COPY access.plate TO '/tmp/plates.csv'")

@@ -46,8 +46,9 @@ def of(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> dict[str
             name: record[name]
             for name in ("record_id", "limit_kg", "limit_basis", "over_kg", "over_rate", "band", "verdict",
                          "missing_field", "axle_count", "axle_count_source", "body", "body_source",
-                         "drive_axle_count", "drive_axle_count_source", "is_single_tyre", "exemption", "plate_doubt", "max_error_kg",
-                         "over_beyond_error_kg", "is_enforcement_usable", "unusable_reasons")
+                         "drive_axle_count", "drive_axle_count_source", "is_single_tyre", "exemption",
+                         "plate_doubt", "max_error_kg", "over_beyond_error_kg",
+                         "is_enforcement_usable", "unusable_reasons")
         } if record else None,
         "figures": _figures(con, row, record) if counts else [],
         "report": _report(settings, week) if week else None,

@@ -55,7 +55,7 @@ class Worlds:
             con = connect(*args, **kwargs)
             # A mutant that joins everything with everything must end for want of room, not take the machine's.
             con.execute("SET memory_limit = '1GiB'; SET temp_directory = ''")
-            if kept is None or preparing:
+            if kept is None or preparing or not _is_in_memory(args):
                 return con
             kept.append(con)  # the tests get a second connection to it, and may close that
             return con.cursor()
@@ -77,9 +77,11 @@ class Worlds:
 
         Each connection is `opened` in a transaction; closing it leaves the database as it was.
         """
-        kept = iter(self.kept)
+        kept, connect = iter(self.kept), duckdb.connect
 
-        def connected(*_: Any, **__: Any) -> duckdb.DuckDBPyConnection:
+        def connected(*args: Any, **kwargs: Any) -> duckdb.DuckDBPyConnection:
+            if not _is_in_memory(args):
+                return connect(*args, **kwargs)
             opened.append(next(kept).cursor())
             opened[-1].execute(f"SET memory_limit = '{MEMORY}'")
             return opened[-1].begin()
@@ -164,6 +166,10 @@ def _wanted(table: Any) -> Any:
     if table.name not in _WANTED:
         _WANTED[table.name] = _wanted_really(table)
     return _WANTED[table.name]
+
+
+def _is_in_memory(args: tuple[Any, ...]) -> bool:
+    return not args or args[0] == ":memory:"
 
 
 def is_warehouse(con: duckdb.DuckDBPyConnection) -> bool:

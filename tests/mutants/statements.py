@@ -108,7 +108,9 @@ def _changes(node: exp.Expression) -> Iterator[Change]:
         if (other := table.get(type(node))) and not (kind == "operator" and _is_lookup(node)):
             new = other(**node.copy().args)
             yield kind, f"{_sql(node)} -> {_sql(new)}", _to(new)
-    if isinstance(node.parent, exp.And | exp.Or) and type(node) is not type(node.parent) and not _is_lookup(node):
+    if _is_lookup(node):
+        return
+    if isinstance(node.parent, exp.And | exp.Or) and type(node) is not type(node.parent):
         yield "dropped", f"without {_sql(node)}", _to_sibling
     elif isinstance(node.parent, exp.Where | exp.Having | exp.Qualify) and not isinstance(node, exp.And):
         yield "dropped", f"without {_sql(node)}", _to(exp.true())
