@@ -50,12 +50,12 @@ def bring_up(con: duckdb.DuckDBPyConnection, table: Model) -> None:
     """
     import duckdb
 
-    wanted = _wanted(table)
     there = columns(con, table.name)
-    if there == wanted:
-        return
     if not there:
         con.execute(table.sql)
+        return
+    wanted = _wanted(table)
+    if there == wanted:
         return
     schema, _, name = table.name.partition(".")
     before = f"{schema}.{name}_before"

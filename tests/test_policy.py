@@ -115,7 +115,9 @@ def by_ticket(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, dict[str, A
     found = con.execute(sql)
     names = [column[0] for column in found.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    return {row["ticket_no"]: row for row in rows}
+    by_number = {row["ticket_no"]: row for row in rows}
+    assert len(by_number) == len(rows), "a ticket stands twice"
+    return by_number
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +133,8 @@ def overload_world() -> duckdb.DuckDBPyConnection:
     spec = cases("scale_error")
     for number, case in enumerate(spec["cases"]):
         site = {"site_name": f"衡站{number}"}
-        sites.append({**site, "county_code": "411725", "entity_kind": "quarry"})
-        scales.append({**site, **spec["scale"], **case.get("scale", {})})
+        sites.append({**site, "county_code": "411725", "entity_kind": "quarry", **case.get("site", {})})
+        scales += [{**site, **spec["scale"], **scale} for scale in (case.get("scale", {}), *case.get("more_scales", ()))]
         tickets.append(
             ticket_row(f"scale/{case['name']}", f"豫R{number:05d}", {**site, **spec["ticket"], **case["ticket"]})
         )
@@ -160,9 +162,27 @@ def licence_excesses(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dic
     )
 
 
+@pytest.fixture(scope="module")
+def overload_releases(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Outbound weighings with what was measured of them, the later ticket they were re-weighed by, and their plate's spell."""
+    return by_ticket(
+        overload_world,
+        "SELECT release.ticket_no, later.ticket_no AS reweighed_by, measured.limit_count, spell.*"
+        " FROM mart.release AS release"
+        " LEFT JOIN mart.release AS later ON release.reweighed_ticket_id = later.ticket_id"
+        " LEFT JOIN policy.axle_limit AS measured ON release.ticket_id = measured.subject_id"
+        " LEFT JOIN (SELECT plate, min(from_on) AS from_on, max(until_on) AS until_on, max(proved_on) AS proved_on,"
+        " min(week_start) AS first_week, max(week_start) AS last_week FROM mart.cloned_plate GROUP BY plate) AS spell"
+        " ON release.plate = spell.plate",
+    )
+
+
 @pytest.mark.parametrize("case", cases("axle_limit")["cases"], ids=lambda case: case["name"])
 def test_overload_case(
-    case: dict[str, Any], overload_records: dict[str, dict[str, Any]], licence_excesses: dict[str, dict[str, Any]]
+    case: dict[str, Any],
+    overload_records: dict[str, dict[str, Any]],
+    licence_excesses: dict[str, dict[str, Any]],
+    overload_releases: dict[str, dict[str, Any]],
 ) -> None:
     records = [overload_records.get(f"{case['name']}/{index}") for index in range(len(case["expect"]))]
     for record, expected in zip(records, case["expect"], strict=True):
@@ -178,6 +198,12 @@ def test_overload_case(
     if expected := dict(case.get("record", {})):
         index = expected.pop("index", next(n for n, record in enumerate(records) if record))
         assert {name: records[index][name] for name in expected} == expected
+    if expected := case.get("release"):
+        release = overload_releases[f"{case['name']}/0"]
+        assert {name: release[name] for name in expected} == expected
+    if "reweighed_by" in case:
+        found = [overload_releases[f"{case['name']}/{index}"]["reweighed_by"] for index in range(len(records))]
+        assert [number and int(number.rpartition("/")[2]) for number in found] == case["reweighed_by"]
     if "licence" in case:
         excess = licence_excesses.get(f"{case['name']}/0")
         expected = case["licence"]

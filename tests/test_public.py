@@ -165,10 +165,12 @@ def test_counts_of_releases_follow_the_county_and_have_no_total(con: duckdb.Duck
     publish(con, [("411727", "汝南公司", 500), *four("411725", 100), *four("411726", 900), (CITY, "市公司", 10)])
     con.execute("CREATE SCHEMA IF NOT EXISTS policy")
     judging.judge(con)
-    models.make(con, catalog.models()["mart.overload_site_week"])
+    for table in ("mart.overload_record", "mart.overload_site_week"):
+        models.make(con, catalog.models()[table])
     con.execute(
-        "INSERT INTO mart.overload_site_week SELECT site_id, county_code, week_start, 7, 6, 1, 1, 166, 0.1, 2"
-        " FROM mart.site_week"
+        "INSERT INTO mart.overload_site_week BY NAME SELECT site_id, county_code, week_start, 7 AS release_count,"
+        " 6 AS determinable_count, 1 AS breached_count, 1 AS undetermined_count, 166 AS over_rate_per_1000,"
+        " 0.1 AS undetermined_share, 2 AS over_t FROM mart.site_week"
     )
     models.make(con, catalog.models()["public.overload_county_week"])
     rows = con.execute(

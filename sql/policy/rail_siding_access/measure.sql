@@ -64,7 +64,8 @@ counted AS (
         ) AS other_members,
         string_agg(site_name, '、' ORDER BY site_name) FILTER (NOT is_member) AS haulage_unknown,
         min(snapshot_sha256) AS snapshot_sha256,
-        min(line) AS line
+        -- The line belongs to the file that is named.
+        min_by(line, (snapshot_sha256, line)) AS line
     FROM place
     GROUP BY subject_id
 )
