@@ -87,6 +87,19 @@ def test_cohort_case(case: dict[str, Any]) -> None:
     assert {name: evidence.get(name) for name in expected} == expected
 
 
+def test_the_line_of_a_cohort_stands_in_its_file() -> None:
+    con = empty()
+    park = {"county_code": "411725", "entity_kind": "logistics_park", "annual_haul_t": 2000000, "haul_year": 2025}
+    for sha, line in (("1" * 64, 9), ("2" * 64, 3)):
+        put(con, "site_register", {"site_name": f"站{line}", "snapshot_sha256": sha, **park}, line)
+    judged(con)
+    rows = con.execute(
+        "SELECT DISTINCT snapshot_sha256, line FROM policy.rail_siding_access"
+        " WHERE subject_id IN ('411700', '411725')"
+    ).fetchall()
+    assert rows in ([("1" * 64, 9)], [("2" * 64, 3)])
+
+
 def test_county_without_members_is_out_of_scope() -> None:
     con = empty()
     put(con, "site_register", {"site_name": "站", "county_code": "411725", "entity_kind": "logistics_park",
@@ -134,7 +147,9 @@ def overload_world() -> duckdb.DuckDBPyConnection:
     for number, case in enumerate(spec["cases"]):
         site = {"site_name": f"衡站{number}"}
         sites.append({**site, "county_code": "411725", "entity_kind": "quarry", **case.get("site", {})})
-        scales += [{**site, **spec["scale"], **scale} for scale in (case.get("scale", {}), *case.get("more_scales", ()))]
+        scales += [
+            {**site, **spec["scale"], **scale} for scale in (case.get("scale", {}), *case.get("more_scales", ()))
+        ]
         tickets.append(
             ticket_row(f"scale/{case['name']}", f"豫R{number:05d}", {**site, **spec["ticket"], **case["ticket"]})
         )
@@ -164,7 +179,7 @@ def licence_excesses(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dic
 
 @pytest.fixture(scope="module")
 def overload_releases(overload_world: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
-    """Outbound weighings with what was measured of them, the later ticket they were re-weighed by, and their plate's spell."""
+    """Outbound weighings: number of possible limits, ticket they were re-weighed by, spell of a cloned plate."""
     return by_ticket(
         overload_world,
         "SELECT release.ticket_no, later.ticket_no AS reweighed_by, measured.limit_count, spell.*"
