@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pipelines import catalog
 from pipelines.errors import MachineError
 from pipelines.rules import levels, prices
+from pipelines.rules.supply import supply_weeks
 from pipelines.settings import ROOT
 
 INDEX = "SELECT * FROM mart.price_index_week ORDER BY area_code, product_id, unit, basis, tax, week_start"
@@ -242,7 +243,7 @@ def test_supply_case(case):
         {"county_code": "411725", "week_start": world.week(number), **usual, **given}
         for number, given in enumerate(case["weeks"])
     ]
-    last = prices.supply_weeks(measured, levels.load("supply_level"))[-1]
+    last = supply_weeks(measured, levels.load("supply_level"))[-1]
     assert (last["level"], last["rule"], last["reason"], last["supply_state"]) == (
         case["level"],
         case.get("rule"),
@@ -327,7 +328,7 @@ def test_what_is_no_number_is_unknown(value):
     assert levels.Ladder(rule).climb(given) == ([], [])
     assert {bound.is_met(given) for clause in rule.clauses for bound in clause.bounds} == {None}
     usual = {**cases("supply_level")["usual"], "county_code": "411725", "week_start": world.week(0)}
-    rated = prices.supply_weeks(
+    rated = supply_weeks(
         [usual | {"same_site_share": value, "stock_days": value}], levels.load("supply_level")
     )
     assert (rated[0]["level"], rated[0]["reason"], rated[0]["is_tight"]) == (None, "measure_missing", None)
@@ -365,7 +366,7 @@ def story(levels_given, tight_from: int | None = None, **columns):
         | ({"stock_days": 5.0} if tight_from is not None and number >= tight_from else {})
         for number in range(len(levels_given))
     ]
-    rated = prices.supply_weeks(given, levels.load("supply_level"))
+    rated = supply_weeks(given, levels.load("supply_level"))
     return prices.price_story(measured, rated, {"411700": "驻马店市"}, levels.load("price_level"))
 
 

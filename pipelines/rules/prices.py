@@ -14,10 +14,10 @@ from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from pipelines import catalog
-from pipelines.rules import levels
+from pipelines.rules import levels, supply
 from pipelines.rules.episodes import SERIES, Follower, Story
 from pipelines.rules.lead_series import KIND, kind_of
-from pipelines.rules.levels import NO_LEVEL, LevelRule, Row
+from pipelines.rules.levels import LevelRule, Row
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MARKET = ("product_id", *KIND)
 PRICE_MEASURES = ("week_share", "seven_day_share", "month_share", "year_share", "low_26w_share")
-SUPPLY_UNKNOWN = "供应未知"
-SUPPLY_STATE = {True: "供应紧张", False: "供应不紧", None: SUPPLY_UNKNOWN}
 _POLICY = ROOT / "sql" / "policy"
 
 
@@ -41,70 +39,26 @@ def judge(con: duckdb.DuckDBPyConnection) -> None:
 
     Reads mart.price_index_week, mart.site_week and reference.region on the same connection.
     """
-    supply = supply_weeks(_measures(con, "supply_level"), levels.load("supply_level"))
+    supplied = supply.supply_weeks(_measures(con, "supply_level"), levels.load("supply_level"))
     regions = _rows(con, "SELECT * FROM reference.region")
     cities = {region["county_code"]: region["county_name"] for region in regions if region["kind"] == "city"}
-    story = price_story(_measures(con, "price_level"), supply, cities, levels.load("price_level"))
-    _write(con, "mart.supply_level_week", supply)
+    story = price_story(_measures(con, "price_level"), supplied, cities, levels.load("price_level"))
+    _write(con, "mart.supply_level_week", supplied)
     _write(con, "mart.price_level_week", story.weeks)
     _write(con, "mart.price_alert", story.alerts)
     _write(con, "mart.price_alert_event", story.events)
 
 
-def supply_weeks(measured: Iterable[Row], rule: LevelRule) -> list[Row]:
-    """Return a supply level for every county and week.
-
-    Args:
-        measured: rows of `sql/policy/supply_level/measure.sql`, by county and week.
-        rule: the supply levels.
-    """
-    found: list[Row] = []
-    running: dict[str, int] = {}
-    before: Row = {}
-    for row in measured:
-        is_next = (row["county_code"], row["week_start"]) == (
-            before.get("county_code"),
-            before.get("week_start", dt.date.min) + levels.WEEK,
-        )
-        measures = {**row, "holiday_count": int(bool(row["is_holiday_week"]))}
-        # The first condition that does not hold is the reason; an unknown one does not hold.
-        reason = next((why for why, bound in rule.conditions if not bound.is_met(measures)), None)
-        answers = []
-        for clause in rule.clauses:
-            met = None if clause.needs_conditions and reason else clause.is_met(measures)
-            running[clause.rule] = (running.get(clause.rule, 0) if is_next else 0) + 1 if met else 0
-            answers.append(met and running[clause.rule] >= clause.weeks_running)
-        on = [clause for clause, met in zip(rule.clauses, answers, strict=True) if met]
-        top = max(on, key=lambda clause: clause.rank, default=None)
-        if reason is None and levels.known(row["same_site_share"]) is None:
-            reason = "measure_missing"
-        level = top.level if top else None if reason else NO_LEVEL
-        is_tight = level == rule.raw["tight"]["level"] or levels.any_of(
-            clause.is_met(measures) for clause in rule.tight
-        )
-        figure = {"rule": top.rule, **top.figure(measures)} if top else {}
-        found.append(
-            {
-                **row,
-                **{name: figure.get(name) for name in ("rule", "value", "bound", "must_be")},
-                "level": level,
-                "reason": None if level else reason,
-                "is_tight": is_tight,
-                "supply_state": SUPPLY_STATE[is_tight],
-            }
-        )
-        before = row
-    return found
-
-
-def price_story(measured: Sequence[Row], supply: Iterable[Row], cities: Mapping[str, str], rule: LevelRule) -> Story:
+def price_story(
+    measured: Sequence[Row], supplied: Iterable[Row], cities: Mapping[str, str], rule: LevelRule
+) -> Story:
     """Return the weekly levels of all series, and the episodes and transitions of each product and area.
 
     Counties come first, then the city, which is followed by its counties' levels too.
 
     Args:
         measured: rows of `sql/policy/price_level/measure.sql`.
-        supply: rows of `supply_weeks`; an area and week without one is 供应未知.
+        supplied: rows of `supply.supply_weeks`; an area and week without one is 供应未知.
         cities: area codes of cities with their names.
         rule: the price levels.
     """
@@ -114,7 +68,7 @@ def price_story(measured: Sequence[Row], supply: Iterable[Row], cities: Mapping[
     data_week = max(row["week_start"] for row in measured)
     areas: dict[tuple[str, str], list[Row]] = defaultdict(list)
     own_city: list[Row] = []
-    for row in sorted(_with_facts(measured, supply, rule), key=_by_week):
+    for row in sorted(_with_facts(measured, supplied, rule), key=_by_week):
         if row["area_code"] in cities:
             own_city.append(row)
         else:
@@ -143,9 +97,9 @@ def _by_week(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in ("week_start", *KIND))
 
 
-def _with_facts(measured: Iterable[Row], supply: Iterable[Row], rule: LevelRule) -> list[Row]:
+def _with_facts(measured: Iterable[Row], supplied: Iterable[Row], rule: LevelRule) -> list[Row]:
     """Add supply, sample and neighbours. Neighbours are the other areas of the same kind in the same week."""
-    known = {(row["county_code"], row["week_start"]): row for row in supply}
+    known = {(row["county_code"], row["week_start"]): row for row in supplied}
     low_sample = rule.bound("low_sample")
     market: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
     for row in measured:
@@ -161,7 +115,7 @@ def _with_facts(measured: Iterable[Row], supply: Iterable[Row], rule: LevelRule)
                 "is_low_sample": low_sample.is_met(row) is True,
                 "county_count": None,
                 "tight_count": None if tight is None else int(tight),
-                "supply_state": SUPPLY_STATE[tight],
+                "supply_state": supply.SUPPLY_STATE[tight],
                 "neighbour_count": len(others),
                 "neighbour_price_yuan": middle,
                 "neighbour_spread_share": round(row["price_yuan"] / middle - 1, 6) if middle else None,
@@ -219,7 +173,7 @@ def _spread_row(alike: Sequence[Row], rule: LevelRule) -> Row:
         "quote_count": sum(county["quote_count"] for county in alike),
         "collection_point_count": sum(county["collection_point_count"] for county in alike),
         "tight_count": None,
-        "supply_state": SUPPLY_UNKNOWN,
+        "supply_state": supply.SUPPLY_UNKNOWN,
         "neighbour_count": 0,
         "neighbour_price_yuan": None,
         "neighbour_spread_share": None,

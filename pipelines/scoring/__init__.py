@@ -1,0 +1,1 @@
+"""Statistical price scores: ALPS, IFPA, rolling maxima; arrays in, arrays out."""
