@@ -17,6 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FEEDS = sorted(path.stem for path in (ROOT / "expectations" / "raw").glob("*.yaml"))
+PRICES = "price_quote"  # its loads are watched by a DAG of their own, price_watch
 WAREHOUSE_POOL = "warehouse"  # one slot: tasks that write queue here instead of failing on the writer's lock
 WAREHOUSE = Asset("warehouse")
 TAGS = frozenset({"ingest", "build", "alert", "report"})

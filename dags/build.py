@@ -1,4 +1,4 @@
-"""After any load that brought something new: build, check, judge and publish."""
+"""After any load that brought something new: build, check, judge and publish. Loads of quotes go by `price_watch`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from _defaults import (
     BUILD_PRIORITY,
     DEFAULT_ARGS,
     FEEDS,
+    PRICES,
     WAREHOUSE,
     WAREHOUSE_POOL,
     no_retry_on_findings,
@@ -17,7 +18,7 @@ from airflow.sdk import DAG, AssetAny, chain, task
 with DAG(
     dag_id="build",
     description="Build, check, judge and publish what was loaded",
-    schedule=AssetAny(*(raw_asset(feed) for feed in FEEDS)),
+    schedule=AssetAny(*(raw_asset(feed) for feed in FEEDS if feed != PRICES)),
     max_active_runs=1,
     default_args={**DEFAULT_ARGS, "pool": WAREHOUSE_POOL, "priority_weight": BUILD_PRIORITY},
     tags=tags("build"),

@@ -121,6 +121,18 @@ def publish(settings: Settings) -> dict[str, Path]:
         return editions.publish(con, settings, names, data_through=row[0] if row else None)
 
 
+def refresh(settings: Settings) -> dict[str, Path]:
+    """Build, check, judge and publish what loads changed, and return the editions: all before an alert.
+
+    Raises:
+        CheckFailedError: the data are not to be trusted; nothing was published.
+    """
+    build(settings)
+    check(settings)
+    judge(settings)
+    return publish(settings)
+
+
 def alert(settings: Settings) -> Summary:
     """Send the price events of the published edition that were not sent yet."""
     from pipelines.alerting import alerts

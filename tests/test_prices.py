@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from math import sqrt
+from statistics import stdev
 from typing import Any
 
 import price_world as world
@@ -44,6 +45,26 @@ def test_index_is_the_chained_geometric_mean_of_matched_relatives():
     assert found[0]["price_yuan"] == pytest.approx(sqrt(100 * 80), abs=1e-4)
     assert [row["matched_quote_count"] for row in found] == [0, 2, 2]
     assert {row["base_week"] for row in found} == {"2026-W02"}
+
+
+def test_the_error_of_a_month_is_how_far_its_lines_lie_apart():
+    paths = ([100, 100, 100, 100, 110, 110], [200, 200, 200, 200, 216, 220], [50, 50, 50, 50, 56, 55])
+    con = world.build([row for number, path in enumerate(paths) for row in world.series(path, market=f"市场{number}")])
+    found = world.rows(con, "SELECT * FROM mart.price_index_week ORDER BY week_start")
+    logs = [math.log(1.10), math.log(1.08), math.log(1.12)]
+    fourth, fifth = found[4], found[5]
+    assert (fourth["matched_4w_count"], found[3]["matched_4w_count"], found[3]["change_4w_se_share"]) == (3, 0, None)
+    assert fourth["change_4w_se_share"] == pytest.approx(stdev(logs) / sqrt(3), abs=1e-9)
+    # The week after has no spread at all: its error is that of both weeks together.
+    assert fifth["change_4w_se_share"] == pytest.approx(stdev(logs) / sqrt(2) / sqrt(3), abs=1e-9)
+    assert fourth["change_4w_without_one_share"] == pytest.approx(math.exp((logs[0] + logs[1]) / 2) - 1, abs=1e-9)
+    assert fourth["change_1w_without_one_share"] == fourth["change_4w_without_one_share"]
+    assert [row["history_week_count"] for row in found] == [1, 2, 3, 4, 5, 6]
+
+
+def test_one_line_has_no_error_and_nothing_without_itself():
+    found = world.rows(world.build(world.series([100, 100, 100, 100, 130])), "SELECT * FROM mart.price_index_week")
+    assert {(row["change_4w_se_share"], row["change_4w_without_one_share"]) for row in found} == {(None, None)}
 
 
 def test_a_dear_newcomer_moves_the_price_level_but_not_the_index():

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from pipelines.rules import rungs
 from pipelines.rules.lead_series import Kind, LeadChooser, Series, kind_of
 from pipelines.rules.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row, loudest
 from pipelines.rules.policy import compare
@@ -31,6 +32,8 @@ FACTS = (
     "neighbour_count",
     "neighbour_price_yuan",
     "neighbour_spread_share",
+    "best_rung",
+    "rung_reason",
 )
 
 
@@ -198,7 +201,7 @@ class Follower:
         return round(max(seen) / min(seen) - 1, 6)
 
     def _close(self, episode: _Episode, reason: str, row: Row, closed_on: dt.date, met: list[Clause] | None) -> None:
-        said: Row = {"rule": episode.spoken.get("rule")}
+        said: Row = {name: episode.spoken.get(name) for name in ("rule", "rung")}
         measured = {
             "returned": ("return_band_share", episode.rise(row)),
             "new_level": ("plateau_band_share", self._spread(episode, row["week_start"])),
@@ -262,6 +265,7 @@ class Follower:
         self.story.weeks.append(
             {**row}
             | _said(spoken or {}, met)
+            | rungs.fall(row, self.rule)
             | {
                 "is_lead": is_lead,
                 "level": self.rule.level(episode.rank) if episode else NO_LEVEL,
@@ -274,7 +278,7 @@ class Follower:
 
 
 def _said(said: Row, met: list[Clause]) -> Row:
-    names = ("rule", "value", "bound", "must_be", "value_unit")
+    names = ("rule", "value", "bound", "must_be", "value_unit", "rung", "without_one_share")
     return {name: said.get(name) for name in names} | {"rules_met": ",".join(c.rule for c in met) or None}
 
 

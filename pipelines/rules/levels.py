@@ -50,13 +50,17 @@ class Bound:
 
 @dataclass(frozen=True)
 class Clause:
-    """One way to reach a level: all its bounds hold, for so many weeks running. The first bound is shown."""
+    """One way to reach a level: all its bounds hold, for so many weeks running. The first bound is shown.
+
+    `rung` is the method of the ladder that the clause belongs to.
+    """
 
     rule: str
     level: str
     rank: int
     text: Mapping[str, str]
     bounds: tuple[Bound, ...]
+    rung: str = "statutory"
     scope: str = "any"
     weeks_running: int = 1
     needs_conditions: bool = False
@@ -74,6 +78,8 @@ class Clause:
             "must_be": bound.must_be,
             "value_unit": bound.unit,
             "is_system_default": bound.is_system_default,
+            "rung": self.rung,
+            "without_one_share": known(measures.get(f"{bound.measure.removesuffix('_share')}_without_one_share")),
         }
 
     @property

@@ -14,7 +14,7 @@ from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from pipelines import catalog
-from pipelines.rules import levels, supply
+from pipelines.rules import levels, rungs, supply
 from pipelines.rules.episodes import SERIES, Follower, Story
 from pipelines.rules.lead_series import KIND, kind_of
 from pipelines.rules.levels import LevelRule, Row
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     import duckdb
 
 MARKET = ("product_id", *KIND)
-PRICE_MEASURES = ("week_share", "seven_day_share", "month_share", "year_share", "low_26w_share")
+PRICE_MEASURES = (
+    "week_share",
+    "seven_day_share",
+    "month_share",
+    "year_share",
+    "low_26w_share",
+    "history_week_count",
+    "matched_4w_count",
+    *rungs.MEASURES,
+)
 _POLICY = ROOT / "sql" / "policy"
 
 
@@ -42,7 +51,8 @@ def judge(con: duckdb.DuckDBPyConnection) -> None:
     supplied = supply.supply_weeks(_measures(con, "supply_level"), levels.load("supply_level"))
     regions = _rows(con, "SELECT * FROM reference.region")
     cities = {region["county_code"]: region["county_name"] for region in regions if region["kind"] == "city"}
-    story = price_story(_measures(con, "price_level"), supplied, cities, levels.load("price_level"))
+    rule = levels.load("price_level")
+    story = price_story(_measures(con, "price_level"), supplied, cities, rule)
     _write(con, "mart.supply_level_week", supplied)
     _write(con, "mart.price_level_week", story.weeks)
     _write(con, "mart.price_alert", story.alerts)
@@ -68,7 +78,7 @@ def price_story(
     data_week = max(row["week_start"] for row in measured)
     areas: dict[tuple[str, str], list[Row]] = defaultdict(list)
     own_city: list[Row] = []
-    for row in sorted(_with_facts(measured, supplied, rule), key=_by_week):
+    for row in sorted(_with_facts(rungs.add(measured, rule), supplied, rule), key=_by_week):
         if row["area_code"] in cities:
             own_city.append(row)
         else:

@@ -33,6 +33,14 @@ columns:
   change_4w_share: index against 4 weeks before, share
   change_52w_share: index against 52 weeks before, share
   rise_from_26w_low_share: index above the lowest week of the last 26, this one included, share
+  history_week_count: weeks of the segment up to this one, carried ones included
+  matched_4w_count: lines quoted in this week that have a value 4 weeks before too
+  change_4w_se_share: >-
+    standard error of the change over 4 weeks, share; from how far single lines' changes over 4 weeks lie apart, pooled
+    over the last 13 weeks of the segment, by the root of matched_4w_count
+  change_1w_without_one_share: change on the week before without the line that rose most; NULL under 2 matched lines
+  change_4w_without_one_share: >-
+    change over 4 weeks of the lines quoted in this week, without the one that rose most; NULL under 2 matched lines
 */
 WITH ranked_quote AS (
     SELECT
@@ -125,9 +133,69 @@ series_week AS (
         COUNT(*) FILTER (WHERE previous_week_start = week_start - 7) AS matched_quote_count,
         COUNT(DISTINCT market) FILTER (WHERE carried_week_count = 0) AS collection_point_count,
         COALESCE(AVG(log_price) FILTER (WHERE carried_week_count = 0), AVG(log_price)) AS log_price,
-        AVG(log_price - previous_log_price) FILTER (WHERE previous_week_start = week_start - 7) AS log_relative
+        AVG(log_price - previous_log_price) FILTER (WHERE previous_week_start = week_start - 7) AS log_relative,
+        MAX(log_price - previous_log_price) FILTER (WHERE previous_week_start = week_start - 7) AS most_log_relative
     FROM chained_line
     GROUP BY area_code, product_id, unit, basis, tax, week_start
+),
+
+-- Each line against itself 4 weeks ago. A carried price of today says nothing, one of then is what was known then.
+month_line AS (
+    SELECT
+        this_week.area_code,
+        this_week.product_id,
+        this_week.unit,
+        this_week.basis,
+        this_week.tax,
+        this_week.week_start,
+        this_week.log_price - month_ago.log_price AS log_relative
+    FROM filled_line AS this_week
+    INNER JOIN filled_line AS month_ago
+        ON
+            this_week.area_code = month_ago.area_code
+            AND this_week.product_id = month_ago.product_id
+            AND this_week.unit = month_ago.unit
+            AND this_week.basis = month_ago.basis
+            AND this_week.tax IS NOT DISTINCT FROM month_ago.tax
+            AND this_week.market = month_ago.market
+            AND this_week.spec = month_ago.spec
+            AND this_week.quote_source = month_ago.quote_source
+            AND this_week.week_start - 28 = month_ago.week_start
+    WHERE this_week.carried_week_count = 0
+),
+
+month_week AS (
+    SELECT
+        area_code,
+        product_id,
+        unit,
+        basis,
+        tax,
+        week_start,
+        COUNT(*) AS matched_4w_count,
+        SUM(log_relative) AS sum_4w_log_relative,
+        MAX(log_relative) AS most_4w_log_relative,
+        COALESCE(VAR_SAMP(log_relative), 0) * (COUNT(*) - 1) AS squares_4w
+    FROM month_line
+    GROUP BY area_code, product_id, unit, basis, tax, week_start
+),
+
+joined_week AS (
+    SELECT
+        series_week.*,
+        month_week.sum_4w_log_relative,
+        month_week.most_4w_log_relative,
+        month_week.squares_4w,
+        COALESCE(month_week.matched_4w_count, 0) AS matched_4w_count
+    FROM series_week
+    LEFT JOIN month_week
+        ON
+            series_week.area_code = month_week.area_code
+            AND series_week.product_id = month_week.product_id
+            AND series_week.unit = month_week.unit
+            AND series_week.basis = month_week.basis
+            AND series_week.tax IS NOT DISTINCT FROM month_week.tax
+            AND series_week.week_start = month_week.week_start
 ),
 
 segment_week AS (
@@ -138,7 +206,7 @@ segment_week AS (
             ORDER BY week_start
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS INTEGER) AS segment
-    FROM series_week
+    FROM joined_week
 ),
 
 -- Rounding at 1e-9 keeps a price that stands exactly at a bound at the bound after the logarithms.
@@ -172,12 +240,32 @@ measured_week AS (
                 ROWS BETWEEN 25 PRECEDING AND CURRENT ROW
             ) - 1,
             9
-        ) AS rise_from_26w_low_share
+        ) AS rise_from_26w_low_share,
+        ROW_NUMBER() OVER segment_weeks AS history_week_count,
+        ROUND(
+            SQRT(
+                SUM(squares_4w) OVER last_13_weeks
+                / NULLIF(SUM(GREATEST(matched_4w_count - 1, 0)) OVER last_13_weeks, 0)
+                / NULLIF(matched_4w_count, 0)
+            ),
+            9
+        ) AS change_4w_se_share,
+        ROUND(
+            EXP((log_relative * matched_quote_count - most_log_relative) / NULLIF(matched_quote_count - 1, 0)) - 1, 9
+        ) AS change_1w_without_one_share,
+        ROUND(
+            EXP((sum_4w_log_relative - most_4w_log_relative) / NULLIF(matched_4w_count - 1, 0)) - 1, 9
+        ) AS change_4w_without_one_share
     FROM index_week
     WINDOW
         segment_weeks AS (
             PARTITION BY area_code, product_id, unit, basis, tax, segment
             ORDER BY week_start
+        ),
+        last_13_weeks AS (
+            PARTITION BY area_code, product_id, unit, basis, tax, segment
+            ORDER BY week_start
+            ROWS BETWEEN 12 PRECEDING AND CURRENT ROW
         )
 )
 
@@ -205,5 +293,10 @@ SELECT
     change_1w_share,
     change_4w_share,
     change_52w_share,
-    rise_from_26w_low_share
+    rise_from_26w_low_share,
+    history_week_count,
+    matched_4w_count,
+    change_4w_se_share,
+    change_1w_without_one_share,
+    change_4w_without_one_share
 FROM measured_week

@@ -28,6 +28,11 @@ columns:
   month_share: change against 4 weeks before, share
   year_share: change against 52 weeks before, share
   low_26w_share: rise above the lowest week of the last 26, share
+  history_week_count: weeks of the segment up to this one
+  matched_4w_count: lines quoted in this week with a value 4 weeks before
+  month_se_share: standard error of the change against 4 weeks before, share
+  week_without_one_share: week_share without the line that rose most
+  month_without_one_share: month_share without the line that rose most
 */
 WITH neighboured_week AS (
     SELECT
@@ -46,6 +51,9 @@ measured_week AS (
         change_4w_share AS month_share,
         change_52w_share AS year_share,
         rise_from_26w_low_share AS low_26w_share,
+        change_4w_se_share AS month_se_share,
+        change_1w_without_one_share AS week_without_one_share,
+        change_4w_without_one_share AS month_without_one_share,
         CASE WHEN NOT is_previous_imputed THEN change_1w_share END AS seven_day_share
     FROM neighboured_week
 )
@@ -72,6 +80,11 @@ SELECT
     seven_day_share,
     month_share,
     year_share,
-    low_26w_share
+    low_26w_share,
+    history_week_count,
+    matched_4w_count,
+    month_se_share,
+    week_without_one_share,
+    month_without_one_share
 FROM measured_week
 ORDER BY area_code, product_id, unit, basis, tax, week_start

@@ -23,7 +23,11 @@ columns:
   value: what that clause measured, a share or a count by value_unit
   bound: figure it was compared with
   must_be: comparison of value with bound
-  value_unit: share or county
+  value_unit: share, score, step or county
+  rung: method of the ladder that the clause belongs to, statutory, significance, rolling_maximum, ifpa or alps
+  without_one_share: >-
+    what the clause measured without the quote line that rose most; empty where the clause has no such figure or the
+    series fewer than 2 matched lines
   rules_met: all clauses met this week, from the lowest, separated by comma
   base_price_yuan: price level before the episode opened, yuan per unit; unknown where the city index has no quotes
   base_index: index before the episode opened
@@ -39,6 +43,8 @@ columns:
   neighbour_count: other areas with a price of the same kind in the week
   neighbour_price_yuan: median price of those areas, yuan per unit
   neighbour_spread_share: price above that median, share
+  best_rung: highest method of the ladder that the history of the series allows
+  rung_reason: the history it needs and has, and what the methods above it lack
   last_quoted_on: date of the newest quote it was judged on
   iso_week: ISO week of that judgement
   weeks_running: calendar weeks from opening to the newest judgement, both counted
@@ -66,6 +72,8 @@ CREATE OR REPLACE TABLE mart.price_alert (
     bound DOUBLE,
     must_be VARCHAR,
     value_unit VARCHAR,
+    rung VARCHAR,
+    without_one_share DOUBLE,
     rules_met VARCHAR,
     base_price_yuan DOUBLE,
     base_index DOUBLE,
@@ -81,6 +89,8 @@ CREATE OR REPLACE TABLE mart.price_alert (
     neighbour_count INTEGER NOT NULL,
     neighbour_price_yuan DOUBLE,
     neighbour_spread_share DOUBLE,
+    best_rung VARCHAR,
+    rung_reason VARCHAR,
     last_quoted_on DATE NOT NULL,
     iso_week VARCHAR NOT NULL,
     weeks_running INTEGER NOT NULL,

@@ -27,7 +27,11 @@ columns:
   value: what that clause measured, a share or a count by value_unit
   bound: figure it was compared with
   must_be: comparison of value with bound
-  value_unit: share or county
+  value_unit: share, score, step or county
+  rung: method of the ladder that the clause belongs to, statutory, significance, rolling_maximum, ifpa or alps
+  without_one_share: >-
+    what the clause measured without the quote line that rose most; empty where the clause has no such figure or the
+    series fewer than 2 matched lines
   rules_met: all clauses met this week, from the lowest, separated by comma
   is_system_default: true where the bound is our own default, without a precedent
   base_price_yuan: price level before the episode opened, yuan per unit; unknown where the city index has no quotes
@@ -44,6 +48,8 @@ columns:
   neighbour_count: other areas with a price of the same kind in the week
   neighbour_price_yuan: median price of those areas, yuan per unit
   neighbour_spread_share: price above that median, share
+  best_rung: highest method of the ladder that the history of the series allows
+  rung_reason: the history it needs and has, and what the methods above it lack
   last_quoted_on: date of the newest quote the facts stand on
   opened_on: date the episode was first seen
   opened_level: level it opened at
@@ -75,6 +81,8 @@ CREATE OR REPLACE TABLE mart.price_alert_event (
     bound DOUBLE,
     must_be VARCHAR,
     value_unit VARCHAR,
+    rung VARCHAR,
+    without_one_share DOUBLE,
     rules_met VARCHAR,
     is_system_default BOOLEAN,
     base_price_yuan DOUBLE,
@@ -91,6 +99,8 @@ CREATE OR REPLACE TABLE mart.price_alert_event (
     neighbour_count INTEGER NOT NULL,
     neighbour_price_yuan DOUBLE,
     neighbour_spread_share DOUBLE,
+    best_rung VARCHAR,
+    rung_reason VARCHAR,
     last_quoted_on DATE NOT NULL,
     opened_on DATE NOT NULL,
     opened_level VARCHAR NOT NULL,
