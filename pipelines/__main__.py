@@ -14,6 +14,7 @@ from pipelines import durable
 from pipelines import settings as settings_module
 from pipelines.errors import SandwatchError
 from pipelines.verbs import (
+    backtesting,
     catalogue,
     chasing,
     evidence,
@@ -23,9 +24,12 @@ from pipelines.verbs import (
     naming,
     profiling,
     running,
+    scoring,
     serving,
     tracing,
+    triage,
     upkeep,
+    vintages,
 )
 from pipelines.verbs.console import say
 
@@ -101,12 +105,16 @@ for topic in (
     forms,
     naming,
     tracing,
+    triage,
     chasing,
     upkeep,
     serving,
     evidence,
     logging,
     catalogue,
+    scoring,
+    vintages,
+    backtesting,
 ):
     topic.register(app)
 

@@ -83,18 +83,23 @@ def check(settings: Settings, *, is_full: bool = False) -> CheckSummary:
 def judge(settings: Settings) -> list[str]:
     """Judge rules, prices and supply, then build the marts that show the verdicts; return their names.
 
+    What the prices say anew is stored as a vintage, in the warehouse and beside the snapshots.
+
     Raises:
         WrongCallError: nothing is built yet.
     """
     from pipelines import models
-    from pipelines.rules import judging, prices
+    from pipelines.rules import judging, prices, vintage_log, vintages
 
     with warehouse.writer(settings) as con:
         if "build" not in state.steps(con):
             raise WrongCallError("there is nothing to judge: no build ended here yet; run build first")
         judging.judge(con)
+        vintage_log.settle(settings, con)
         with tables.transaction(con):
             prices.judge(con)
+            vintages.record(con)
+        vintage_log.settle(settings, con)
         return models.build(con, after_judging=True)
 
 
@@ -133,11 +138,14 @@ def refresh(settings: Settings) -> dict[str, Path]:
     return publish(settings)
 
 
-def alert(settings: Settings) -> Summary:
-    """Send the price events of the published edition that were not sent yet."""
+def alert(settings: Settings, *, is_forced: bool = False) -> Summary:
+    """Send the price events of the published edition that were not sent yet, and what waits and may go.
+
+    With `is_forced` channels that failed a short while ago are tried too.
+    """
     from pipelines.alerting import alerts
 
-    return alerts.send(settings)
+    return alerts.send(settings, is_forced=is_forced)
 
 
 def freshness(settings: Settings, as_of: dt.date | None = None) -> FreshnessSummary:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getpass
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from pipelines.errors import WrongCallError
 
 ROOT = Path(__file__).resolve().parents[1]
 TIME_ZONE = "Asia/Shanghai"
+ADDRESS_PREFIX = "SANDWATCH_ADDRESS_"  # variables that the routes may name; no other one can be sent anywhere
 _LARGEST = 10_000_000
 NOT_FOR_OTHERS = 0o027  # tickets carry plates: our group may read what we write, the world may not
 
@@ -39,7 +41,8 @@ class Settings:
     """All paths below one home folder, the language people read, and the notification addresses.
 
     `notify_urls` are apprise addresses and may hold secrets: they come from the environment only and are
-    never printed. With `is_purpose_required` no read of plates is answered that does not say why.
+    never printed; so are `addresses`, by the name of their variable. `routes` names the file that says which
+    audience is told what. With `is_purpose_required` no read of plates is answered that does not say why.
     """
 
     home: Path
@@ -48,6 +51,8 @@ class Settings:
     actor: str = "unknown"
     is_purpose_required: bool = False
     serve: ServeLimits = ServeLimits()
+    routes: Path | None = None
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def inbox(self) -> Path:
@@ -101,7 +106,7 @@ class Settings:
 
     @property
     def alerts(self) -> Path:
-        """Messages as they were sent, one text file each."""
+        """Messages as they were sent, one text file each, what still waits, and who was told what and when."""
         return self.home / "alerts"
 
 
@@ -126,6 +131,7 @@ def load() -> Settings:
     required = os.environ.get("SANDWATCH_PURPOSE_REQUIRED", "0")
     if required not in ("0", "1"):
         raise WrongCallError(f"SANDWATCH_PURPOSE_REQUIRED is {required!r}; it takes 0 or 1")
+    routes = os.environ.get("SANDWATCH_ROUTES")
     return Settings(
         home=Path(os.environ.get("SANDWATCH_HOME", "var")).expanduser().resolve(),
         language=language,
@@ -133,18 +139,20 @@ def load() -> Settings:
         actor=os.environ.get("SANDWATCH_ACTOR") or _login_name(),
         is_purpose_required=required == "1",
         serve=_serve_limits(),
+        routes=Path(routes).expanduser().resolve() if routes else None,
+        addresses={name: tuple(text.split()) for name, text in os.environ.items() if name.startswith(ADDRESS_PREFIX)},
     )
 
 
 def _serve_limits() -> ServeLimits:
     given = {}
-    for field in fields(ServeLimits):
-        name = f"SANDWATCH_SERVE_{field.name.upper()}"
+    for limit in fields(ServeLimits):
+        name = f"SANDWATCH_SERVE_{limit.name.upper()}"
         text = os.environ.get(name)
         if text is not None:
             if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LARGEST):
                 raise WrongCallError(f"{name} is {text!r}; it takes a whole number from 1 to {_LARGEST:,}")
-            given[field.name] = int(text)
+            given[limit.name] = int(text)
     return ServeLimits(**given)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.rules import prices
+from pipelines.rules import policy, prices
 from pipelines.settings import ROOT
 
 TAIWAN = ROOT.parent / "shared" / "data" / "price" / "taiwan_sand_prices.csv"
@@ -27,6 +27,13 @@ SITE_WEEK = """
     seen_day_count INTEGER, completeness_share DOUBLE, is_holiday_week BOOLEAN,
     last_weighed_at TIMESTAMPTZ
 """
+STOCK = "site_id VARCHAR, reported_on DATE, product_id VARCHAR, stock_t DOUBLE, county_code VARCHAR"
+DISPATCH = "county_code VARCHAR, product_id VARCHAR, week_start DATE, dispatch_t DECIMAL(18, 3)"
+DEMAND = """
+    project VARCHAR, county_code VARCHAR, product_id VARCHAR, week_start DATE, demand_t DOUBLE, contracted_t DOUBLE,
+    supplier VARCHAR
+"""
+CALENDAR = "day_on DATE, is_known_year BOOLEAN, spring_festival_days INTEGER"
 
 
 def week(number: int) -> dt.date:
@@ -36,10 +43,20 @@ def week(number: int) -> dt.date:
 def empty(path: Path | None = None) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(str(path) if path else ":memory:")
     con.execute("SET TimeZone = 'Asia/Shanghai'")
-    for schema in ("staging", "mart", "reference"):
+    for schema in ("staging", "mart", "reference", "policy"):
         con.execute(f"CREATE SCHEMA {schema}")
     con.execute(f"CREATE TABLE staging.price_quote ({QUOTE})")
     con.execute(f"CREATE TABLE mart.site_week ({SITE_WEEK})")
+    con.execute(f"CREATE TABLE mart.county_product_week ({DISPATCH})")
+    con.execute(f"CREATE TABLE staging.stock_report ({STOCK})")
+    con.execute(f"CREATE TABLE staging.key_project_demand ({DEMAND})")
+    con.execute(f"CREATE TABLE reference.calendar ({CALENDAR})")
+    stated = [(rule, name, spec["value"]) for rule, name, spec in policy.parameters()]
+    con.execute(
+        "CREATE TABLE policy.parameter AS SELECT unnest(?::VARCHAR[]) AS rule, unnest(?::VARCHAR[]) AS name,"
+        " unnest(?::DECIMAL(18, 3)[]) AS value",
+        [list(column) for column in zip(*stated, strict=True)],
+    )
     region = str(ROOT / "sql" / "reference" / "region.csv")
     con.execute("CREATE TABLE reference.region AS SELECT * FROM read_csv(?, all_varchar = true)", [region])
     return con
@@ -99,10 +116,16 @@ def build(quotes: Sequence[Mapping[str, Any]], path: Path | None = None) -> duck
 
 
 def judge(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    sql = (ROOT / "sql" / "mart" / "price_index_week.sql").read_text(encoding="utf-8")
-    con.execute(f"CREATE OR REPLACE TABLE mart.price_index_week AS {sql}")
+    make(con, "price_index_week", "supply_site_week")
     prices.judge(con)
     return con
+
+
+def make(con: duckdb.DuckDBPyConnection, *marts: str) -> None:
+    """Build marts as their files say."""
+    for name in marts:
+        sql = (ROOT / "sql" / "mart" / f"{name}.sql").read_text(encoding="utf-8")
+        con.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {sql}")
 
 
 def taiwan(until: str = "2099-01-01") -> duckdb.DuckDBPyConnection:

@@ -95,18 +95,44 @@ def site_weeks(case: dict[str, Any]) -> list[tuple[Any, ...]]:
     return found
 
 
+def reports(con: duckdb.DuckDBPyConnection, case: dict[str, Any]) -> None:
+    """Put what a case says of stock, demand and the Spring Festival into its tables; days count from week 0."""
+    first = world.week(0)
+    for row in case.get("stock", []):
+        con.execute(
+            "INSERT INTO staging.stock_report VALUES (?, ?::DATE + ?::INTEGER, ?, ?, NULL)",
+            [row["site"], first, row["day"], row.get("product", "natural_sand"), row["t"]],
+        )
+    for number, row in enumerate(case.get("demand", [])):
+        county, product = row.get("county", "411725"), row.get("product", "natural_sand")
+        con.execute(
+            "INSERT INTO staging.key_project_demand VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            [f"工程{number}", county, product, world.week(row["week"]), row["t"], row["contracted"]],
+        )
+    if festival := case.get("festival"):
+        con.execute(
+            "INSERT INTO reference.calendar SELECT ?::DATE + day::INTEGER, ?,"
+            " CASE WHEN day // 7 BETWEEN ? AND ? THEN 0 ELSE 99 END FROM range(84) AS days (day)",
+            [first, not case.get("unannounced"), *festival],
+        )
+
+
 @pytest.mark.parametrize("case", cases("supply_level", "measured"), ids=lambda case: case["name"])
 def test_measured_case(case: dict[str, Any]) -> None:
     con = world.empty()
     weeks = site_weeks(case)
     con.executemany("INSERT INTO mart.site_week VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", weeks)
+    reports(con, case)
+    world.make(con, "supply_site_week")
     found = world.rows(con, (policy.POLICY / "supply_level" / "measure.sql").read_text(encoding="utf-8"))
     told = {(row["county_code"], row["week_start"]): row for row in found}
-    assert sorted(told) == sorted({(week[1], week[2]) for week in weeks if week[1]})
+    places = {(week[1], week[2]) for week in weeks if week[1]}
+    assert sorted(told) == sorted(places | {("411700", week) for county, week in places if county[0] == "4"})
     assert len(found) == len(told)
-    for number, expected in case["expect"].items():
-        row = told["411725", world.week(number)]
-        assert {name: row[name] for name in expected} == expected
+    for place, expect in (("411725", case["expect"]), ("411700", case.get("city", {}))):
+        for number, expected in expect.items():
+            row = told[place, world.week(number)]
+            assert {name: row[name] for name in expected} == expected
 
 
 STORIES = cases("price_level", "stories")

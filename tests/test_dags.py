@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import run, simulate
+from pipelines import run
 from pipelines.building import state
 from pipelines.scheduler.stack import POOL
 from pipelines.settings import ROOT, Settings
@@ -48,18 +48,6 @@ def bag(airflow_database: Path) -> Any:
     from airflow.dag_processing.dagbag import BundleDagBag
 
     return BundleDagBag(ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
-
-
-@pytest.fixture(scope="module")
-def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("city")
-    simulate.write_city(folder / "inbox", folder / "truth", scale=0.05, weeks=10)
-    return folder / "inbox"
-
-
-def home_with(inbox: Path, home: Path) -> Settings:
-    shutil.copytree(inbox, home / "inbox")
-    return Settings(home=home, actor="test")
 
 
 @contextlib.contextmanager
@@ -216,13 +204,14 @@ def test_the_report_runs_on_monday_at_seven_here_for_the_week_before(bag: Any) -
 
 
 @pytest.fixture(scope="module")
-def both(bag: Any, inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Both:
-    """The same inbox taken through the command-line path and through the DAGs."""
-    by_hand = home_with(inbox, tmp_path_factory.mktemp("by_hand"))
-    run.ingest_inbox(by_hand)
-    for step in (run.build, run.check, run.judge, run.publish, run.alert):
-        step(by_hand)
-    by_dags = home_with(inbox, tmp_path_factory.mktemp("by_dags"))
+def both(bag: Any, small_city: Settings, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """The same inbox taken through the command-line path (the small city is) and through the DAGs."""
+    by_hand, by_dags = (
+        Settings(home=tmp_path_factory.mktemp(name) / "home", actor="test") for name in ("by_hand", "by_dags")
+    )
+    shutil.copytree(small_city.home, by_hand.home, symlinks=True)
+    run.alert(by_hand)
+    shutil.copytree(small_city.inbox, by_dags.inbox)
     with at_home(by_dags):
         runs = {
             dag_id: bag.dags[dag_id].test() for dag_id in (*(f"ingest_{feed}" for feed in FEEDS), "build", "alert")

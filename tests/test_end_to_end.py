@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import run, simulate, warehouse
+from pipelines import run, warehouse
 from pipelines.building import state
 from pipelines.errors import CheckFailedError
 from pipelines.feeds import ingest
@@ -28,15 +28,10 @@ CLOCKS = {"meta.load_account", "meta.question", "meta.check_result", "meta.step"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def home(demo_city: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small city, loaded, judged, published and reported."""
     found = Settings(home=tmp_path_factory.mktemp("city") / "home", actor="tester")
-    simulate.write_city(found.inbox, found.home / "truth", scale=0.05)
-    # Its sources are looked for as of its last day, not as of today.
-    found.simulated_mark.write_text("Everything below this folder is simulated.\n", encoding="utf-8")
-    results = run.ingest_inbox(found)
-    assert not any(result.refused for result in results)
-    run.run_all(found)
+    shutil.copytree(demo_city.home, found.home, symlinks=True)
     return found
 
 
@@ -306,6 +301,7 @@ def test_a_second_run_changes_nothing_and_sends_nothing(home: Settings, tmp_path
     shutil.copytree(home.home, again.home, symlinks=True)
     before, page = contents(again), (again.reports / "2026-W47" / "report.html").read_bytes()
     results = run.ingest_inbox(again)
+    assert not any(result.refused for result in results)
     assert all(file["already_loaded"] for result in results for file in result.files)
     done = run.run_all(again)
     assert contents(again) == before
@@ -412,12 +408,11 @@ def test_every_verb_on_an_empty_home_says_what_to_do(
     assert "Traceback" not in done.stderr
 
 
-def test_nobody_else_can_read_what_a_run_writes(tmp_path: Path) -> None:
+def test_nobody_else_can_read_what_a_run_writes(demo_city: Settings, tmp_path: Path) -> None:
     home = Settings(home=tmp_path / "home")
+    shutil.copytree(demo_city.home, home.home, symlinks=True)  # with the modes that the demo left
     before = os.umask(0o022)
     try:
-        done = sandwatch(home, "demo", "--scale", "0.02")
-        assert done.returncode == 0, done.stderr
         asked = sandwatch(home, "sql", "SELECT 1 AS n", "--purpose", "test")
         assert asked.returncode == 0
     finally:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_alerts import Receiver
 from typer.testing import CliRunner
 
-from pipelines import catalog, contracts, models, run, simulate, warehouse, workdays
+from pipelines import catalog, contracts, models, warehouse, workdays
 from pipelines.alerting import chase, freshness, freshness_message, silences, sources
 from pipelines.alerting.silences import Silence
 from pipelines.errors import WrongCallError
@@ -549,15 +549,10 @@ def test_every_word_is_there_and_is_that_of_the_report():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def home(small_city: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     found = Settings(home=tmp_path_factory.mktemp("city") / "home", actor="tester")
-    simulate.write_city(found.inbox, found.home / "truth", scale=0.05, weeks=6)
+    shutil.copytree(small_city.home, found.home, symlinks=True)
     found.simulated_mark.write_text("invented")
-    run.ingest_inbox(found)
-    run.build(found)
-    run.check(found)
-    run.judge(found)
-    run.publish(found)
     return found
 
 

@@ -6,13 +6,12 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from pipelines import catalog, models, run, simulate, warehouse
+from pipelines import catalog, models, warehouse
 from pipelines.publishing import editions
 from pipelines.rules import judging
 from pipelines.settings import Settings
@@ -180,14 +179,10 @@ def test_counts_of_releases_follow_the_county_and_have_no_total(con: duckdb.Duck
     assert rows == [("411725", None, True), ("411726", 24, False), ("411727", None, True)]
 
 
-def test_no_remainder_of_the_simulated_city_speaks_of_few_firms(tmp_path: Path) -> None:
-    home = Settings(home=tmp_path / "home")
-    simulate.write_city(home.inbox, home.home / "truth", scale=0.02)
-    run.ingest_inbox(home)
-    run.run_all(home)
+def test_no_remainder_of_the_simulated_city_speaks_of_few_firms(demo_city: Settings) -> None:
     with (
-        duckdb.connect(str(editions.current(home, "regulator")), read_only=True) as regulator,
-        duckdb.connect(str(editions.current(home, "public")), read_only=True) as public,
+        duckdb.connect(str(editions.current(demo_city, "regulator")), read_only=True) as regulator,
+        duckdb.connect(str(editions.current(demo_city, "public")), read_only=True) as public,
     ):
         assert broken_residuals(regulator, public) == []
         counts = public.execute(

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import run, simulate, warehouse
+from pipelines import run, warehouse
 from pipelines.errors import WrongCallError
 from pipelines.publishing import editions
 from pipelines.publishing.query_output import as_csv
@@ -47,10 +47,12 @@ def published(home: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("report") / "home"
-    simulate.write_city(home / "inbox", home / "truth", scale=0.05)
-    return published(home)
+def city(demo_city: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A published city that is not marked as simulated and of which nothing was reported."""
+    found = Settings(home=tmp_path_factory.mktemp("report") / "home")
+    shutil.copytree(demo_city.home, found.home, symlinks=True, ignore=shutil.ignore_patterns("reports"))
+    found.simulated_mark.unlink()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def test_no_part_of_a_file_is_left_behind(summary: simulate.Summary) -> None:
     assert found == set(summary.files)
     assert {path.parent.parent.name for path in found} == {
         "weighbridge_ticket", "capacity_filing", "price_quote", "site_register",
-        "vehicle", "scale", "penalty_case", "waybill", "river_permit",
+        "vehicle", "scale", "penalty_case", "waybill", "river_permit", "stock_report", "key_project_demand",
     }  # fmt: skip
 
 

@@ -24,6 +24,14 @@ WITH stored AS (
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT
+        'key_project_demand' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.key_project_demand
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
         'name_answer' AS feed,
         snapshot_sha256,
         outcome,
@@ -77,6 +85,14 @@ WITH stored AS (
         outcome,
         COUNT(*) AS stored_count
     FROM raw.site_register
+    GROUP BY snapshot_sha256, outcome
+    UNION ALL
+    SELECT
+        'stock_report' AS feed,
+        snapshot_sha256,
+        outcome,
+        COUNT(*) AS stored_count
+    FROM raw.stock_report
     GROUP BY snapshot_sha256, outcome
     UNION ALL
     SELECT

@@ -1,4 +1,4 @@
-"""Words of a price message: facts of the transitions in, title and body out, Chinese by default or English."""
+"""Words of a price message: facts of the transitions in, title, body and HTML out, Chinese by default or English."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipelines.alerting import alert_facts
+from pipelines.alerting.alert_facts import Context
 from pipelines.rules import levels
 from pipelines.rules.lead_series import Kind, kind_of
 from pipelines.rules.levels import NO_LEVEL, LevelRule, Row
@@ -19,11 +21,10 @@ if TYPE_CHECKING:
 
     from pipelines.alerting.alert_log import Told
 
-_SIGN = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
 _DETAILED = 3  # places told in full; the others take a line each, so that a wide shock stays readable
 _PLACES = {"zh": "\n波及 ", "en": "\nPlaces still under alert:"}  # the paragraph that evidence stands before
-_LONGEST_NAME = 40
 _EVENT_ORDER = {"raised": 0, "opened": 0, "lowered": 1, "closed": 2}
+NOTHING_MORE = Context()
 
 
 def render(
@@ -34,6 +35,7 @@ def render(
     others: Sequence[Row] = (),
     language: str = "zh",
     message_id: str = "",
+    context: Context = NOTHING_MORE,
 ) -> tuple[str, str]:
     """Return title (without its alarm prefix) and body of one message.
 
@@ -44,9 +46,87 @@ def render(
         others: rows of mart.price_level_week of series that are not the lead and meet a clause, as evidence.
         language: zh or en.
         message_id: shown at the end, so that a reader can name the message.
+        context: what else is known: stale data, what people said, why it comes late.
     """
     rule = levels.load("price_level")
-    events, alerts, others = ([_plain(row) for row in rows] for rows in (events, alerts, others))
+    others = [alert_facts.plain(row) for row in others]
+    known = _facts(events, alerts, data_through, language, context) | {"message_id": message_id}
+    words = template(f"price.{language}").make_module(known)
+    title, _, body = str(words).strip().partition("\n")
+    evidence = "".join(_others_line(event, others, rule, words, language) for event in known["events"][:_DETAILED])
+    if evidence:
+        body = body.replace(_PLACES[language], f"\n{evidence}{_PLACES[language]}", 1)
+    return title.strip(), body.strip()
+
+
+def render_html(
+    title: str, body: str, *, level: str | None = None, image: str | None = None, alt: str = "", language: str = "zh"
+) -> str:
+    """Return a message as HTML for e-mail: the words of `render`, its first lines large, and the chart.
+
+    Nothing is loaded from anywhere; every word is escaped.
+
+    Args:
+        title: the title as it is sent.
+        body: the body of `render`.
+        level: level in force, which gives the colour of the head.
+        image: name of the attached picture, shown by `cid:`.
+        alt: what the picture shows, for those who do not see it.
+        language: zh or en.
+    """
+    head, *blocks = [paragraph.split("\n") for paragraph in body.split("\n\n")]
+    return template("price", "html").render(
+        title=title, head=head, blocks=blocks, level=level, image=image, alt=alt, language=language
+    )
+
+
+def facts(
+    events: Sequence[Row],
+    alerts: Sequence[Row],
+    data_through: dt.date,
+    *,
+    language: str = "zh",
+    message_id: str = "",
+    context: Context = NOTHING_MORE,
+) -> Row:
+    """Return what `render` tells as JSON types, for machines: the rows' own columns and what was added to them.
+
+    The arguments are those of `render`.
+    """
+    found = _facts(events, alerts, data_through, language, context)
+    lead = found["lead"]
+    place = ("area_code", "area_name", "level", "opened_on", "episode_id")
+    return dict(
+        alert_facts.json_types(
+            {
+                "message_id": message_id,
+                "kind": "price",
+                "language": language,
+                **{
+                    name: lead[name] for name in ("product_id", "product_name", "direction", "iso_week", "week_start")
+                },
+                "level": found["top"],
+                "data_through": data_through,
+                "stale_days": context.stale_days,
+                "held_since": context.held_since,
+                "events": found["events"],
+                "places": [{name: alert[name] for name in place} for alert in found["hit"]],
+                "city_level": found["city"]["level"] if found["city"] else None,
+                "action": found["action"],
+                "document": found["document"]["number"],
+                "clauses": [clause["clause"] for clause in found["clauses"]],
+                "report": context.report or f"reports/{lead['iso_week']}/report.html",
+                "query": found["query"],
+            }
+        )
+    )
+
+
+def _facts(
+    events: Sequence[Row], alerts: Sequence[Row], data_through: dt.date, language: str, context: Context
+) -> dict[str, Any]:
+    rule = levels.load("price_level")
+    events, alerts = ([alert_facts.plain(row) for row in rows] for rows in (events, alerts))
     ordered = sorted(_unbroken(events), key=lambda event: _weight(event, rule))
     lead = ordered[0]
     hit = [
@@ -56,8 +136,8 @@ def render(
         and (alert["product_id"], alert["direction"]) == (lead["product_id"], lead["direction"])
     ]
     top = max((event["level"] for event in ordered), key=rule.rank)
-    facts = {
-        "events": [_spoken(event, rule, data_through, language) for event in ordered],
+    return {
+        "events": [alert_facts.spoken(event, rule, data_through, language, context) for event in ordered],
         "detailed": _DETAILED,
         "lead": lead,
         "top": top,
@@ -71,14 +151,9 @@ def render(
         "action": rule.action.get(top, {}).get(language),
         "document": document(rule.document, data_through),
         "data_through": data_through,
-        "message_id": message_id,
+        "context": context,
+        "query": alert_facts.query(lead),
     }
-    words = template(f"price.{language}").make_module(facts)
-    title, _, body = str(words).strip().partition("\n")
-    evidence = "".join(_others_line(event, others, rule, words, language) for event in ordered[:_DETAILED])
-    if evidence:
-        body = body.replace(_PLACES[language], f"\n{evidence}{_PLACES[language]}", 1)
-    return title.strip(), body.strip()
 
 
 def render_gone(
@@ -92,20 +167,10 @@ def render_gone(
         language: zh or en.
         message_id: shown at the end, so that a reader can name the message.
     """
-    told = [_plain(vars(episode)) for episode in gone]
-    facts = {"told": told, "lead": told[0], "data_through": data_through, "message_id": message_id}
-    title, _, body = str(template(f"gone.{language}").make_module(facts)).strip().partition("\n")
+    told = [alert_facts.plain(vars(episode)) for episode in gone]
+    known = {"told": told, "lead": told[0], "data_through": data_through, "message_id": message_id}
+    title, _, body = str(template(f"gone.{language}").make_module(known)).strip().partition("\n")
     return title.strip(), body.strip()
-
-
-def _plain(row: Mapping[str, Any]) -> Row:
-    """The row with names that fit a line: they come from outside, with any sign and of any length."""
-    found = dict(row)
-    for name in ("product_id", "product_name", "area_name"):
-        signs = "".join(sign if sign.isprintable() else " " for sign in found[name])
-        word = " ".join(signs.split())
-        found[name] = word if len(word) <= _LONGEST_NAME else f"{word[: _LONGEST_NAME - 1]}…"
-    return found
 
 
 def _unbroken(events: Sequence[Row]) -> list[Row]:
@@ -155,24 +220,6 @@ def _weight(event: Row, rule: LevelRule) -> tuple[Any, ...]:
     )
 
 
-def _spoken(event: Row, rule: LevelRule, data_through: dt.date, language: str) -> Row:
-    clause = next((c for c in rule.clauses if c.rule == event["rule"]), None)
-    bound = clause.bounds[0] if clause else None
-    below_orange = rule.rank(event["level"]) < rule.rank("橙")
-    return event | {
-        "is_corrected": event.get("is_corrected", False),
-        "clause_text": clause.text[language] if clause else "",
-        "sign": _SIGN.get(event["must_be"] or "", ""),
-        "source": bound.source if bound else "",
-        "is_dear_and_tight": not below_orange and event["supply_state"] == "供应紧张",
-        "is_dear": not below_orange,
-        "age_days": (data_through - event["last_quoted_on"]).days,
-        "least_points": int(rule.bound("low_sample").value),
-        "plateau_weeks": int(rule.life["plateau_weeks"]),
-        "return_weeks": int(rule.life["return_weeks"]),
-    }
-
-
 @cache
 def _documents() -> Mapping[str, Any]:
     path = ROOT / "sql" / "policy" / "documents.yaml"
@@ -192,13 +239,13 @@ def document(name: str, day: dt.date) -> Row:
 
 
 @cache
-def template(name: str) -> jinja2.Template:
-    """Return a template of the messages by its name and language, such as `price.zh`."""
+def template(name: str, form: str = "txt") -> jinja2.Template:
+    """Return a template of the messages by its name and language, such as `price.zh`, as txt or html."""
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOT / "pipelines" / "alerting" / "messages"),
-        autoescape=jinja2.select_autoescape(("html",)),  # these are text
+        autoescape=jinja2.select_autoescape(("html.j2",), default=False),  # the others are text
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -207,4 +254,4 @@ def template(name: str) -> jinja2.Template:
     environment.filters["bound"] = lambda share: f"{share * 100:g}%"
     environment.filters["yuan"] = lambda price: f"{price:,.2f}"
     environment.globals["no_level"] = NO_LEVEL
-    return environment.get_template(f"{name}.txt.j2")
+    return environment.get_template(f"{name}.{form}.j2")

@@ -5,29 +5,53 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from pipelines.alerting import apprise_service, chat_bots
+from pipelines.alerting.receipts import TAKEN, Delivery, Patience
 from pipelines.settings import Settings
+
+__all__ = ["Address", "Channel", "Delivery", "Image", "Message", "Patience", "TextFile", "of", "without_plates"]
 
 # Province, letter, then five or six signs, the last one may say trailer, learner, police: GA 36-2018.
 _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Za-z]\s?[·.・-]?\s?[A-Za-z0-9]{4,6}[挂学警港澳]?"
 )
 PLATE_MASK = "（车牌略）"
+PATIENCE = Patience()
 _LONGEST_WORD = 40  # signs, of at most 4 bytes: a file name holds 255 bytes
+_MOST_PARTS = 3  # of one message in a group chat: more would push away what others wrote
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of a message: PNG bytes; its HTML shows it as `<img src="cid:NAME">`."""
+
+    name: str
+    png: bytes
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a person reads. `name` and `folder` place its text file; `kind` is apprise's info, warning and so on."""
+    """What a person reads. `name` and `folder` place its text file; `kind` is apprise's info, warning and so on.
+
+    `html` and `images` are for e-mail, `facts` (JSON types) go into the webhook beside the text; a channel that takes
+    none of them sends the text. `level` is 蓝, 黄, 橙, 红 or 无 of a price message, which routing looks at.
+    """
 
     title: str
     body: str
     folder: str
     name: str
     kind: str = "info"
+    html: str | None = None
+    images: tuple[Image, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    level: str | None = None
 
 
 class Channel(Protocol):
@@ -37,8 +61,8 @@ class Channel(Protocol):
     def channel_id(self) -> str:
         """Name in the log."""
 
-    def deliver(self, message: Message) -> bool:
-        """Send; True only when the other side took it."""
+    def deliver(self, message: Message) -> Delivery:
+        """Send; true only when the other side took it. Raises nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +72,7 @@ class TextFile:
     folder: Path
     channel_id: str = "file"
 
-    def deliver(self, message: Message) -> bool:
+    def deliver(self, message: Message) -> Delivery:
         """Write the file whole or not at all; writing it again changes nothing."""
         target = self.folder / message.folder / f"{message.name}.txt"
         unfinished = target.with_suffix(".txt.unfinished")
@@ -59,9 +83,11 @@ class TextFile:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(target)
-        except OSError:
-            return False
-        return True
+        except (OSError, ValueError) as error:  # ValueError: signs that no file holds
+            return Delivery(
+                False, f"the file was not written: {getattr(error, 'strerror', None) or 'unwritable text'}"
+            )
+        return TAKEN
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,7 @@ class Address:
     """One apprise address. It may hold a password, so it is neither printed nor stored: its digest names it."""
 
     url: str
+    patience: Patience | None = None  # None: that of the module
 
     @property
     def channel_id(self) -> str:
@@ -76,21 +103,21 @@ class Address:
         scheme = self.url.partition("://")[0] if "://" in self.url else "address"
         return f"{scheme}-{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
 
-    def deliver(self, message: Message) -> bool:
-        """Notify; False where the address is not understood or the receiver does not take it."""
-        import apprise
+    def deliver(self, message: Message) -> Delivery:
+        """Notify within the limits of patience; false where the address is not understood or nothing was taken."""
+        patience = self.patience or PATIENCE
+        return patience.deliver(partial(self._posts, message, patience.timeout_s))
 
-        notifier = apprise.Apprise()
-        if not notifier.add(self.url):
-            return False
-        return bool(
-            notifier.notify(
-                body=message.body,
-                title=message.title,
-                notify_type=apprise.NotifyType(message.kind),
-                body_format=apprise.NotifyFormat.TEXT,
-            )
-        )
+    def _posts(self, message: Message, timeout_s: float) -> Sequence[Callable[[], Delivery]]:
+        notifier = apprise_service.of(self.url, timeout_s)
+        if notifier is None:
+            return [lambda: Delivery(False, "the address is not understood; see the apprise documentation")]
+        bot = chat_bots.BOTS.get(apprise_service.name(notifier))
+        if bot is None:
+            return [partial(apprise_service.post, self.url, timeout_s, message)]
+        rest = without_plates(f"……全文见（full text in）{message.folder}/{message.name}.txt")
+        texts = chat_bots.parts(f"{message.title}\n{message.body}", bot.longest, _MOST_PARTS, rest)
+        return [partial(chat_bots.post, bot, notifier, text, timeout_s) for text in texts]
 
 
 def of(settings: Settings) -> list[Channel]:
@@ -102,6 +129,17 @@ def of(settings: Settings) -> list[Channel]:
 def without_plates(text: str) -> str:
     """Return the text with every number plate masked: notifiers stand on other people's machines."""
     return _PLATE.sub(PLATE_MASK, text)
+
+
+def facts_without_plates(facts: Any) -> Any:
+    """Return JSON types with every number plate masked, in names and values, however deep."""
+    if isinstance(facts, str):
+        return without_plates(facts)
+    if isinstance(facts, Mapping):
+        return {without_plates(str(name)): facts_without_plates(value) for name, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [facts_without_plates(value) for value in facts]
+    return facts
 
 
 def file_word(text: str) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import contracts
-from pipelines.alerting import alert_log, alerts, channels, freshness_message, sources
-from pipelines.alerting.channels import Channel, Message
+from pipelines.alerting import alerts, channels, freshness_message, outbox, post, sources
+from pipelines.alerting.channels import Message
+from pipelines.alerting.outbox import Letter
 from pipelines.alerting.sources import Standing
 from pipelines.settings import Settings
 
@@ -72,7 +73,11 @@ class _Told:
 
 
 def check(
-    settings: Settings, as_of: dt.date | None = None, edition: duckdb.DuckDBPyConnection | Path | None = None
+    settings: Settings,
+    as_of: dt.date | None = None,
+    edition: duckdb.DuckDBPyConnection | Path | None = None,
+    *,
+    now: dt.datetime | None = None,
 ) -> FreshnessSummary:
     """Look which sources are silent or late, tell who repairs them what changed; safe to call at any time.
 
@@ -80,9 +85,11 @@ def check(
         settings: language, addresses, and the folder of messages and of the log.
         as_of: last day that counts; see `sources.standing` for the default.
         edition: a published regulator edition or a connection to one; by default the one of the settings.
+        now: the moment that quiet hours, holds and tries go by; default the clock.
 
     Raises:
-        WrongCallError: nothing is published yet.
+        WrongCallError: nothing is published yet; or the file of the routes is wrong: who needs no route was told.
+        MachineError: something could not be written down; it was not sent and will be at the next call.
     """
     standing = sources.standing(settings, as_of, edition)
     counts = Counter(source.state for source in standing.chased)
@@ -95,36 +102,35 @@ def check(
             ", ".join(map(str, standing.unknown_years)),
         )
     repairers = dict.fromkeys(contract.who_fixes for contract in contracts.contracts().values())
-    with alert_log.opened(settings.alerts) as log:
-        for channel in channels.of(settings):
+    with post.opened(settings, now) as office:
+        office.forward()
+        for recipient in office.recipients:
+            if not recipient.wants("data"):
+                continue
             for who_fixes in repairers:
                 title = f"freshness {who_fixes}"
-                told = _Told.read(log.alarm(channel.channel_id, title))
-                now = _Told(standing.as_of, {s.key: s.state for s in standing.chased if s.who_fixes == who_fixes})
-                if told is None and not now.states:
+                told = _Told.read(office.log.alarm(recipient.channel_id, title))
+                told_now = _Told(
+                    standing.as_of, {s.key: s.state for s in standing.chased if s.who_fixes == who_fixes}
+                )
+                key = outbox.key_of("data", title)
+                waiting = office.outbox.get(recipient.channel_id, key)
+                if told is None and not told_now.states:
+                    if waiting:  # over before anybody heard of it
+                        office.take_back(recipient, waiting)
                     continue
-                if told and told.states == now.states and (now.on - told.on).days < REMIND_DAYS:
+                if told and told.states == told_now.states and (told_now.on - told.on).days < REMIND_DAYS:
                     summary.unchanged += 1
+                    if waiting:
+                        office.take_back(recipient, waiting)
                     continue
-                message = _message(standing, who_fixes, told, now, settings.language)
-                if _deliver(channel, message, summary):
-                    log.add_alarm(
-                        channel.channel_id, title, now.write() if now.states else None, message=message.name,
-                        sent_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-                    )  # fmt: skip
+                message = _message(standing, who_fixes, told, told_now, recipient.language)
+                entry = {"alarm": title, "digest": told_now.write() if told_now.states else None}
+                office.post(recipient, Letter("data", key, message, entry=entry))
+    tally = office.tally
+    summary.sent, summary.pending = tally.sent, tally.pending
+    summary.titles, summary.dead_channels = tally.titles, tally.dead_channels
     return summary
-
-
-def _deliver(channel: Channel, message: Message, summary: FreshnessSummary) -> bool:
-    if not channel.deliver(message):
-        summary.pending += 1
-        if channel.channel_id not in summary.dead_channels:
-            summary.dead_channels.append(channel.channel_id)
-        return False
-    summary.sent += 1
-    if message.title not in summary.titles:
-        summary.titles.append(message.title)
-    return True
 
 
 def _message(standing: Standing, who_fixes: str, told: _Told | None, now: _Told, language: str) -> Message:

@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 CALENDAR = "reference.calendar"
 DAY = "day_on"
 CALENDAR_YEARS = 20  # a longer span is one absurd date, and every site would get a row for each of its weeks
-Day = tuple[dt.date, bool, bool, str | None, bool]
+Day = tuple[dt.date, bool, bool, str | None, bool, int]
 
 
 def write_calendar(con: duckdb.DuckDBPyConnection, number: int) -> None:
@@ -32,8 +32,10 @@ def write_calendar(con: duckdb.DuckDBPyConnection, number: int) -> None:
     """
     con.execute(
         f"CREATE TABLE IF NOT EXISTS {CALENDAR} (day_on DATE, is_workday BOOLEAN, is_public_holiday BOOLEAN,"
-        " holiday_name VARCHAR, is_known_year BOOLEAN)"
+        " holiday_name VARCHAR, is_known_year BOOLEAN, spring_festival_days INTEGER)"
     )
+    # An earlier version made it without; its rows are then other than wanted and so written anew.
+    con.execute(f"ALTER TABLE {CALENDAR} ADD COLUMN IF NOT EXISTS spring_festival_days INTEGER")
     known = state.built(con, CALENDAR)
     wanted = {day[0]: day for day in _days(con)}
     there = {row[0]: row for row in con.execute(f"SELECT * FROM {CALENDAR}").fetchall()}
@@ -47,7 +49,7 @@ def write_calendar(con: duckdb.DuckDBPyConnection, number: int) -> None:
         if columns:
             con.execute(
                 f"INSERT INTO {CALENDAR} SELECT unnest(?::DATE[]), unnest(?::BOOLEAN[]), unnest(?::BOOLEAN[]),"
-                " unnest(?::VARCHAR[]), unnest(?::BOOLEAN[])",
+                " unnest(?::VARCHAR[]), unnest(?::BOOLEAN[]), unnest(?::INTEGER[])",
                 [list(column) for column in columns],
             )
         mondays = frozenset(day - dt.timedelta(days=day.weekday()) for day in stale)
@@ -94,7 +96,8 @@ def _say_outside(outside: list[tuple[dt.date, int]], first: dt.date, last: dt.da
 
 def _day(day: dt.date) -> Day:
     known = workdays.of(day)
-    return day, known.is_workday, known.is_public_holiday, known.holiday_name, known.is_known_year
+    near = workdays.days_from_spring_festival(day)
+    return day, known.is_workday, known.is_public_holiday, known.holiday_name, known.is_known_year, near
 
 
 def _comment(con: duckdb.DuckDBPyConnection) -> None:
@@ -109,5 +112,7 @@ def _comment(con: duckdb.DuckDBPyConnection) -> None:
             "is_public_holiday": "whether it is a public holiday (法定节假日及调休放假)",
             "holiday_name": "name of the holiday",
             "is_known_year": "whether the calendar of that year is known; otherwise Monday to Friday are work days",
+            "spring_festival_days": "days to the public holiday of the Spring Festival (春节): 0 in it, negative"
+            " before, positive after; of a year that is not known, to the days it can fall on",
         },
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # Bookkeeping of this warehouse; it says nothing to a reader of an edition.
-OWN_TABLES = frozenset({"meta.built_table", "meta.built_week", "meta.published_edition"})
+OWN_TABLES = frozenset({"meta.built_table", "meta.built_week", "meta.price_vintage_row", "meta.published_edition"})
 
 
 @dataclass(frozen=True)

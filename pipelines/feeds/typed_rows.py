@@ -23,6 +23,9 @@ CELL_BREAK = "\x1f"
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 CONTROLS_BUT_BREAK = re.compile(r"[\x00-\x1e\x7f\x85\u2028\u2029]")
 MAX_LINE_CHARS = 1_000_000
+# Columns of `typed` by the text of its query: planning that costs more than reading a small file does.
+SHAPES: dict[str, str] = {}
+MOST_SHAPES = 200
 RAW_TEXT_CHARS = 2000
 
 
@@ -52,7 +55,7 @@ class TypedRows:
         self.applied: list[AppliedCorrection] = []
         listed = ", ".join(f'"{name}" VARCHAR' for name in found)
         con.execute(f"CREATE TABLE cell (line BIGINT, {listed})")
-        con.execute(f"CREATE TABLE typed AS {cells.typed_select(contract, profile, found)}")
+        con.execute(f"CREATE TABLE typed ({_columns(con, cells.typed_select(contract, profile, found))})")
         if self.corrections:
             con.execute("ALTER TABLE typed ADD COLUMN correction_ids VARCHAR[]")
 
@@ -140,6 +143,15 @@ class TypedRows:
                 "message": message,
                 "raw_text": json.dumps(given, ensure_ascii=False)[:RAW_TEXT_CHARS],
             }
+
+
+def _columns(con: duckdb.DuckDBPyConnection, select: str) -> str:
+    if select not in SHAPES:
+        if len(SHAPES) >= MOST_SHAPES:
+            SHAPES.clear()
+        shape = con.execute(f"DESCRIBE {select}").fetchall()
+        SHAPES[select] = ", ".join(f'"{name}" {kind}' for name, kind, *_ in shape)
+    return SHAPES[select]
 
 
 def _write_text(text_path: Path, table: Table, positions: list[int]) -> list[dict[str, Any]]:

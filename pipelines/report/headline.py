@@ -113,9 +113,7 @@ def lights(facts: Facts, words: Words) -> Table:
         for product_id, _ in products or [("", "")]:
             series = [r for r in facts.prices.rows if (r["area_code"], r["product_id"]) == (area_code, product_id)]
             cells.append(_price_light(series, words))
-        cells.append(
-            Cell("", "light level-blank") if area_code == code else _supply_light(supply_rows.get(area_code), words)
-        )
+        cells.append(_supply_light(supply_rows.get(area_code), words))
         lines.append(tuple(cells))
     titles = [name for _, name in products] or [words("column.price")]
     return Table(

@@ -7,6 +7,7 @@ from pipelines.report import figures
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, SIGNS, Words
+from pipelines.rules import levels
 
 MANUFACTURED = ("manufactured", "recycled")
 
@@ -234,11 +235,15 @@ def county_table(facts: Facts, words: Words) -> Table:
 
 
 def level_reason(row: Row, words: Words) -> str:
-    """Why a county has its supply level, or none."""
+    """Why a county or the city has its supply level, or none."""
     if row["level"] is None:
         return words.name("no_supply_level", row["reason"], words("word.not_judged"))
     if row["rule"] is None:
         return ""
+    unit = levels.load("supply_level").clause(row["rule"]).bounds[0].unit
+    if unit != "share":
+        value, bound = (words.number(row[name], 1) for name in ("value", "bound"))
+        return words(f"supply.reason_{unit}", value=value, sign=SIGNS[row["must_be"]], bound=bound)
     return words(
         "supply.reason",
         value=words.percent(row["value"]) if row["value"] is not None else NOTHING,
@@ -248,8 +253,6 @@ def level_reason(row: Row, words: Words) -> str:
 
 
 def _level_cells(row: Row, words: Words) -> list[Cell]:
-    if row["is_city"]:
-        return [Cell(NOTHING, "muted"), Cell("")]
     if row["level"] is None:
         return [Cell(words("word.not_judged"), "light level-none"), Cell(level_reason(row, words), "muted")]
     state = words.name("supply_state", row["supply_state"], "")

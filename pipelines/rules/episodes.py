@@ -18,32 +18,7 @@ from pipelines.rules import rungs
 from pipelines.rules.lead_series import Kind, LeadChooser, Series, kind_of
 from pipelines.rules.levels import NO_LEVEL, WEEK, Clause, Ladder, LevelRule, Row, loudest
 from pipelines.rules.policy import compare
-
-SERIES = ("area_code", "area_name", "is_city_area", "product_id", "product_name", "unit", "basis", "tax")
-FACTS = (
-    "last_quoted_on",
-    "price_yuan",
-    "price_index",
-    "quote_count",
-    "collection_point_count",
-    "is_low_sample",
-    "county_count",
-    "supply_state",
-    "neighbour_count",
-    "neighbour_price_yuan",
-    "neighbour_spread_share",
-    "best_rung",
-    "rung_reason",
-)
-
-
-@dataclass
-class Story:
-    """What became of a product and area: a row a series and week, a row an episode, a row a transition."""
-
-    weeks: list[Row] = field(default_factory=list)
-    alerts: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
+from pipelines.rules.story import FACTS, SERIES, Story, said_of
 
 
 @dataclass
@@ -104,7 +79,9 @@ class Follower:
         before = self.chooser.lead
         lead = self.chooser.choose(week, rows, is_held=self.episode is not None)
         for kind, row in rows.items():
-            series = self.series.setdefault(kind, Series(Ladder(self.rule, is_city=self.is_city)))
+            if kind not in self.series:
+                self.series[kind] = Series(Ladder(self.rule, is_city=self.is_city))
+            series = self.series[kind]
             if kind == lead != before:
                 series.untold_after = self.spoke_on
             self._take(series, row, is_lead=kind == lead)
@@ -231,7 +208,7 @@ class Follower:
             episode.history.append(f"{level} {on.isoformat()}")
         self.story.events.append(
             _about(episode, row, self.rule)
-            | _said(said, met)
+            | said_of(said, met)
             | {
                 "event_id": f"{episode.episode_id}#{event}:{level}@{row['iso_week']}",
                 "event": event,
@@ -249,7 +226,7 @@ class Follower:
         row = episode.last
         self.story.alerts.append(
             _about(episode, row, self.rule)
-            | _said(episode.spoken, episode.series.ladder.met(row))
+            | said_of(episode.spoken, episode.series.ladder.met(row))
             | {
                 "opened_week": episode.opened["iso_week"],
                 "level": self.rule.level(episode.rank),
@@ -264,7 +241,7 @@ class Follower:
         fall = self.rule.bound("fall")
         self.story.weeks.append(
             {**row}
-            | _said(spoken or {}, met)
+            | said_of(spoken or {}, met)
             | rungs.fall(row, self.rule)
             | {
                 "is_lead": is_lead,
@@ -275,11 +252,6 @@ class Follower:
                 "episode_id": episode.episode_id if episode else None,
             }
         )
-
-
-def _said(said: Row, met: list[Clause]) -> Row:
-    names = ("rule", "value", "bound", "must_be", "value_unit", "rung", "without_one_share")
-    return {name: said.get(name) for name in names} | {"rules_met": ",".join(c.rule for c in met) or None}
 
 
 def _about(episode: _Episode, row: Row, rule: LevelRule) -> Row:

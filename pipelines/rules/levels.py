@@ -45,7 +45,8 @@ class Bound:
     def is_met(self, measures: Measures, share: float = 1.0) -> bool | None:
         """Whether the measure meets `share` of the bound; None where the measure is unknown."""
         # 0.8 * 0.2 is a hair above 0.16 in binary: rounded, so that a value at the bound is at the bound.
-        return compare(known(measures.get(self.measure)), self.must_be, round(self.value * share, 9))
+        bound = self.value if share == 1 else round(self.value * share, 9)
+        return compare(known(measures.get(self.measure)), self.must_be, bound)
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,12 @@ class LevelRule:
 
 
 def _all(answers: Iterable[bool | None]) -> bool | None:
-    known = list(answers)
-    if False in known:
-        return False
-    return None if None in known else True
+    is_unknown = False
+    for answer in answers:  # the first no decides: of most clauses no second bound is looked at
+        if answer is False:
+            return False
+        is_unknown |= answer is None
+    return None if is_unknown else True
 
 
 def any_of(answers: Iterable[bool | None]) -> bool | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import exp, log
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from pipelines import catalog
-from pipelines.rules import levels, rungs, supply
-from pipelines.rules.episodes import SERIES, Follower, Story
+from pipelines.rules import levels, rungs, screens, supply
+from pipelines.rules.episodes import Follower
 from pipelines.rules.lead_series import KIND, kind_of
 from pipelines.rules.levels import LevelRule, Row
+from pipelines.rules.story import SERIES, Story
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ PRICE_MEASURES = (
 _POLICY = ROOT / "sql" / "policy"
 
 
+@cache
 def tables() -> dict[str, catalog.Model]:
     """Return the tables this module writes, with their descriptions and columns."""
     found = (catalog.read_model(path, "mart") for path in sorted(_POLICY.glob("*/table/*.sql")))
@@ -44,19 +47,28 @@ def tables() -> dict[str, catalog.Model]:
 
 
 def judge(con: duckdb.DuckDBPyConnection) -> None:
-    """Write mart.supply_level_week, mart.price_level_week, mart.price_alert and mart.price_alert_event.
+    """Write supply_level_week, price_level_week, price_alert, price_alert_event and price_screen of schema mart.
 
-    Reads mart.price_index_week, mart.site_week and reference.region on the same connection.
+    Reads mart.price_index_week, mart.site_week and reference.region on the same connection, and what `screens` reads.
     """
     supplied = supply.supply_weeks(_measures(con, "supply_level"), levels.load("supply_level"))
-    regions = _rows(con, "SELECT * FROM reference.region")
-    cities = {region["county_code"]: region["county_name"] for region in regions if region["kind"] == "city"}
-    rule = levels.load("price_level")
-    story = price_story(_measures(con, "price_level"), supplied, cities, rule)
+    story = _story(con, supplied)
     _write(con, "mart.supply_level_week", supplied)
     _write(con, "mart.price_level_week", story.weeks)
     _write(con, "mart.price_alert", story.alerts)
     _write(con, "mart.price_alert_event", story.events)
+    _write(con, "mart.price_screen", screens.leads(con))
+
+
+def by_quotes(con: duckdb.DuckDBPyConnection) -> Story:
+    """Return what the quotes alone say, every supply unknown: a pure function of mart.price_index_week."""
+    return _story(con, [])
+
+
+def _story(con: duckdb.DuckDBPyConnection, supplied: Iterable[Row]) -> Story:
+    regions = _rows(con, "SELECT * FROM reference.region")
+    cities = {region["county_code"]: region["county_name"] for region in regions if region["kind"] == "city"}
+    return price_story(_measures(con, "price_level"), supplied, cities, levels.load("price_level"))
 
 
 def price_story(

@@ -96,7 +96,8 @@ def _keep_best(row: Row) -> None:
 
 def fall(row: Row, rule: LevelRule) -> Row:
     """Return fall_rule and fall_level: the highest clause that a rise as large as the week's fall would meet."""
-    met = [] if row["is_imputed"] else [clause for clause in rule.clauses if clause.is_met(_mirrored(row))]
+    turned = {} if row["is_imputed"] else _mirrored(row)
+    met = [clause for clause in rule.clauses if turned and clause.is_met(turned)]
     clause = max(met, key=lambda clause: clause.rank, default=None)
     return {"fall_rule": clause and clause.rule, "fall_level": clause.level if clause else NO_LEVEL}
 

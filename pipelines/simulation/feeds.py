@@ -1,4 +1,4 @@
-"""The papers beside the tickets: vehicle and scale registers, penalty decisions, waybills and river permits."""
+"""The papers beside the tickets: registers, penalty decisions, waybills, river permits, stock and demand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from pipelines.simulation import penalties, scales, vehicles, waybills
+from pipelines.simulation import penalties, scales, supply, vehicles, waybills
 from pipelines.simulation.city import City, Firm
 from pipelines.simulation.exports import Exports
 from pipelines.simulation.fleet import Fleet
@@ -17,6 +17,7 @@ from pipelines.simulation.penalties import Penalties
 from pipelines.simulation.plan import Plan
 from pipelines.simulation.scales import Scale
 from pipelines.simulation.stories import Stories
+from pipelines.simulation.supply import Supply
 from pipelines.simulation.vehicles import Register
 from pipelines.simulation.verdicts import Truth
 
@@ -32,6 +33,7 @@ class Papers:
     scales: Mapping[tuple[int, int], Scale]
     penalties: Penalties
     waybills: Waybills
+    supply: Supply
     files: Mapping[tuple[str, str], tuple[bytes, int]]
 
 
@@ -54,11 +56,13 @@ def build(
     held = scales.build(plan, city)
     certificates = scales.certificates(plan, city, held.values())
     forms = waybills.build(plan, city, fleet, rows, exports, truth, told)
+    supplied = supply.build(plan, city, rows, truth)
     files = {
         ("vehicle", "vehicle.csv"): (vehicles.to_bytes(listed), len(listed.entries)),
         ("scale", "scale.xlsx"): (scales.to_bytes(plan, certificates), len(certificates)),
         ("penalty_case", "penalty_case.csv"): (court.to_bytes(), len(court.lines)),
         ("river_permit", "river_permit.xlsx"): (forms.permits_to_bytes(plan), len(forms.permits)),
         **{("waybill", name): (content, count) for name, (content, count) in forms.files().items()},
+        **supplied.files,
     }
-    return Papers(register, told, held, court, forms, files)
+    return Papers(register, told, held, court, forms, supplied, files)

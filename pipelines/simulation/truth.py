@@ -76,6 +76,7 @@ def write(story: Story, folder: Path) -> tuple[Path, ...]:
         _dicts(folder / "river_permits.csv", evidence.permits(story)),
         _dicts(folder / "penalty_subjects.csv", story.papers.penalties.truth),
         _dicts(folder / "platform_firms.csv", evidence.connections(story)),
+        _dicts(folder / "supply_short.csv", story.papers.supply.truth),
     ]
     summary = folder / "truth.json"
     summary.write_text(json.dumps(_summary(story, lines), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

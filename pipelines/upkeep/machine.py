@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines import durable, ledger
-from pipelines.errors import MachineError
+from pipelines.errors import MachineError, WrongCallError
 from pipelines.settings import ROOT, Settings
 from pipelines.upkeep.line import Line
 
@@ -86,18 +86,26 @@ def channels(settings: Settings, *, send: bool) -> Iterator[Line]:
     import apprise
 
     from pipelines.alerting import channels as ways
+    from pipelines.alerting import routing
 
-    if not settings.notify_urls:
+    try:
+        told = routing.recipients(settings)
+    except WrongCallError as error:
+        yield Line(
+            "channels", "broken", f"the routes: {error}", "correct the file; until then no audience of it is told"
+        )
+        told = routing.unrouted(settings)
+    if len(told) == 1 and settings.routes is None:
         yield Line(
             "channels", "attention", f"none: messages lie in {settings.alerts} only",
-            "set SANDWATCH_NOTIFY_URLS to apprise addresses if someone is to be told",
+            "set SANDWATCH_NOTIFY_URLS to apprise addresses, or SANDWATCH_ROUTES, if someone is to be told",
         )  # fmt: skip
         return
-    for channel in ways.of(settings):
+    for channel in (recipient.channel for recipient in told):
         if isinstance(channel, ways.Address) and not apprise.Apprise().add(channel.url):
             yield Line(
                 "channels", "broken", f"{channel.channel_id}: the address is not understood",
-                "correct it in SANDWATCH_NOTIFY_URLS (see the apprise documentation)",
+                "correct it in SANDWATCH_NOTIFY_URLS or the variable of the routes (see the apprise documentation)",
             )  # fmt: skip
         elif not send:
             yield Line("channels", "ok", f"{channel.channel_id}: configured; --send tries it")

@@ -17,6 +17,7 @@ from pipelines.errors import MachineError
 from pipelines.feeds import ingest
 from pipelines.feeds.parsed_file import ParsedFile
 from pipelines.ledger import Entry
+from pipelines.rules import vintage_log
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def rebuild(settings: Settings, say: Callable[[str], None] = lambda _: None, *, 
 
     With `only_load` building and judging are left to the next run.
 
-    Load numbers and load times are the original ones, and what was loaded together is loaded together again. The
-    old file is kept beside the new one. Readers see nothing of it until the next publish.
+    Load numbers and load times are the original ones, and what was loaded together is loaded together again. Scores
+    that were given come back as they were given, whatever today's rules say. The old file is kept beside the new
+    one. Readers see nothing of it until the next publish.
 
     Raises:
         MachineError: a snapshot is missing or altered, or there is no ledger; the old warehouse stays as it is.
@@ -91,6 +93,7 @@ def _heal_ledger(settings: Settings, say: Callable[[str], None]) -> None:
         return
     try:
         ledger.append(settings, con)
+        vintage_log.settle(settings, con)
         con.execute("CHECKPOINT")
     except duckdb.Error as error:
         say(f"the old warehouse is not asked: {error}")
@@ -118,7 +121,9 @@ def _scratch(settings: Settings, home: Path) -> Settings:
     """A home of its own for the time of the rebuild, that reads the same snapshots and tells nobody anything."""
     (home / "snapshots").mkdir(parents=True)
     for folder in settings.snapshots.iterdir():
-        if folder.is_dir():
+        if folder.name == vintage_log.FOLDER:  # a copy: what is judged anew belongs to the old home once swapped in
+            shutil.copytree(folder, home / "snapshots" / folder.name)
+        elif folder.is_dir():
             (home / "snapshots" / folder.name).symlink_to(folder)
     return dataclasses.replace(settings, home=home, notify_urls=())
 

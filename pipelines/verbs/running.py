@@ -68,11 +68,13 @@ def publish() -> None:
         say(f"{name}: {path}")
 
 
-def alert() -> None:
-    """Send price events that were not sent yet."""
+def alert(
+    now: Annotated[bool, typer.Option("--now", help="Also try channels that failed a short while ago.")] = False,
+) -> None:
+    """Send price events that were not sent yet, and what waits in the outbox and may go."""
     from pipelines import run as steps
 
-    show(steps.alert(settings_module.load()).to_json())
+    show(steps.alert(settings_module.load(), is_forced=now).to_json())
 
 
 def report(week: Week = None) -> None:

@@ -16,9 +16,10 @@ columns:
   release_count: releases
   release_day_count: days with releases
   dispatch_t: net mass of the releases, t
-  expected_day_count: days on which tickets are expected by the register's cadence and the calendar
+  expected_day_count: days on which tickets are expected by the register's cadence, its closures and the calendar
   seen_day_count: expected days with at least one ticket
   completeness_share: seen by expected days; NULL where none is expected
+  closed_day_count: days on which the register says that the site is closed
   is_holiday_week: whether a public holiday falls on Monday to Friday of the week
   filed_capacity_t: filed capacity, t per year
   utilisation_share: dispatch_t times 365/7 by filed capacity
@@ -51,7 +52,9 @@ site AS (
         county_code,
         entity_kind,
         filed_capacity_t,
-        expected_cadence
+        expected_cadence,
+        closed_on,
+        reopened_on
     FROM staging.site
     UNION ALL
     SELECT DISTINCT
@@ -62,29 +65,46 @@ site AS (
         NULL AS county_code,
         NULL AS entity_kind,
         NULL AS filed_capacity_t,
-        'none' AS expected_cadence
+        'none' AS expected_cadence,
+        NULL::DATE AS closed_on,
+        NULL::DATE AS reopened_on
     FROM staging.ticket_day AS ticket
     ANTI JOIN staging.site AS registered ON ticket.site_id = registered.site_id
 ),
 
-expected AS (
+-- A site that opened again before it closed is closed still: only the last closure is in the register.
+site_day AS (
     SELECT
         site.site_id,
         week_day.week_start,
-        count(*) FILTER (
-            site.expected_cadence = 'daily' OR (site.expected_cadence = 'workday' AND week_day.is_workday)
-        ) AS expected_day_count,
-        count(*) FILTER (
-            ticket_day.site_id IS NOT NULL
-            AND (site.expected_cadence = 'daily' OR (site.expected_cadence = 'workday' AND week_day.is_workday))
-        ) AS seen_day_count,
-        coalesce(sum(ticket_day.ticket_count), 0)::BIGINT AS ticket_count,
-        max(ticket_day.last_weighed_at) AS last_weighed_at
+        week_day.day_on,
+        coalesce(
+            week_day.day_on >= site.closed_on
+            AND (coalesce(site.reopened_on <= site.closed_on, TRUE) OR week_day.day_on < site.reopened_on),
+            FALSE
+        ) AS is_closed,
+        coalesce(
+            site.expected_cadence = 'daily' OR (site.expected_cadence = 'workday' AND week_day.is_workday), FALSE
+        ) AS is_asked
     FROM site
     CROSS JOIN week_day
+),
+
+expected AS (
+    SELECT
+        site_day.site_id,
+        site_day.week_start,
+        count(*) FILTER (site_day.is_asked AND NOT site_day.is_closed) AS expected_day_count,
+        count(*) FILTER (
+            ticket_day.site_id IS NOT NULL AND site_day.is_asked AND NOT site_day.is_closed
+        ) AS seen_day_count,
+        count(*) FILTER (site_day.is_closed) AS closed_day_count,
+        coalesce(sum(ticket_day.ticket_count), 0)::BIGINT AS ticket_count,
+        max(ticket_day.last_weighed_at) AS last_weighed_at
+    FROM site_day
     LEFT JOIN staging.ticket_day AS ticket_day
-        ON site.site_id = ticket_day.site_id AND week_day.day_on = ticket_day.weighed_on
-    GROUP BY site.site_id, week_day.week_start
+        ON site_day.site_id = ticket_day.site_id AND site_day.day_on = ticket_day.weighed_on
+    GROUP BY site_day.site_id, site_day.week_start
 ),
 
 dispatch AS (
@@ -115,6 +135,7 @@ SELECT
     expected.expected_day_count,
     expected.seen_day_count,
     (expected.seen_day_count / nullif(expected.expected_day_count, 0))::DECIMAL(7, 6) AS completeness_share,
+    expected.closed_day_count,
     week.is_holiday_week,
     site.filed_capacity_t,
     (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(18, 6)

@@ -18,6 +18,8 @@ columns:
   siding_state: state of the dedicated railway siding; NULL is unknown
   siding_since: date the siding began to operate
   expected_cadence: how often tickets are expected
+  closed_on: first day on which it is closed
+  reopened_on: first day on which it works again after that
   scale_max_kg: maximum capacity of the weighbridge, kg
   scale_division_kg: verification scale interval e, kg
   contact_name: person to call when tickets stay away
@@ -41,6 +43,8 @@ SELECT
     site.siding_state,
     site.siding_since,
     site.expected_cadence,
+    site.closed_on,
+    site.reopened_on,
     site.scale_max_kg,
     site.scale_division_kg,
     site.contact_name,

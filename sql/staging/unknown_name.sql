@@ -1,5 +1,5 @@
 /*
-description: Names on tickets, quotes and filings that no table knows, and dates of quotes that cannot be; each becomes one question.
+description: Names in the feeds that no table knows, and dates of quotes that cannot be; each becomes one question.
 grain: one row a (feed, kind, subject)
 period: none
 columns:
@@ -101,4 +101,48 @@ SELECT
 FROM staging.waybill AS form
 ANTI JOIN reference.product AS product ON form.product_id = product.product_id
 WHERE form.product_name IS NOT NULL
+GROUP BY ALL
+UNION ALL
+SELECT
+    'stock_report' AS feed,
+    string_agg(DISTINCT report.source, ', ' ORDER BY report.source) AS source,
+    'unknown_site' AS kind,
+    report.site_name AS subject,
+    count(*) AS row_count,
+    min(report.snapshot_sha256) AS snapshot_sha256
+FROM staging.stock_report AS report
+ANTI JOIN staging.site AS site ON report.site_id = site.site_id
+GROUP BY ALL
+UNION ALL
+SELECT
+    'stock_report' AS feed,
+    string_agg(DISTINCT report.source, ', ' ORDER BY report.source) AS source,
+    'unknown_product' AS kind,
+    report.product_given AS subject,
+    count(*) AS row_count,
+    min(report.snapshot_sha256) AS snapshot_sha256
+FROM staging.stock_report AS report
+ANTI JOIN reference.product AS product ON report.product_id = product.product_id
+GROUP BY ALL
+UNION ALL
+SELECT
+    'key_project_demand' AS feed,
+    string_agg(DISTINCT demand.source, ', ' ORDER BY demand.source) AS source,
+    'unknown_product' AS kind,
+    demand.product_given AS subject,
+    count(*) AS row_count,
+    min(demand.snapshot_sha256) AS snapshot_sha256
+FROM staging.key_project_demand AS demand
+ANTI JOIN reference.product AS product ON demand.product_id = product.product_id
+GROUP BY ALL
+UNION ALL
+SELECT
+    'key_project_demand' AS feed,
+    string_agg(DISTINCT demand.source, ', ' ORDER BY demand.source) AS source,
+    'unknown_county' AS kind,
+    demand.county_code AS subject,
+    count(*) AS row_count,
+    min(demand.snapshot_sha256) AS snapshot_sha256
+FROM staging.key_project_demand AS demand
+WHERE demand.county_name IS NULL
 GROUP BY ALL

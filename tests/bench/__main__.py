@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from pipelines import settings
+from tests.bench import scores as prices
 from tests.bench import tickets
 from tests.bench.measures import QUERIES, Results, names
 from tests.bench.process import ChildFailedError, Run, run
 
 # Seconds for a million rows (and a fixed part for a process), measured on two quiet cores; for the forecast only.
 FORECAST = {"make": 4.0, "a": 1.5, "load": 2.5, "dirty": 3.0, "b": 11.0, "build": 12.0, "process": 2.0,
-            "forms": 1.5}  # fmt: skip
+            "forms": 1.5, "score": 0.3}  # fmt: skip
 LOADED = ("accepted", "duplicate", "superseded", "quarantined")
 
 
@@ -204,6 +205,23 @@ class Bench:
             done = run(asked, self.folder)
             self.results.add("waybills", json.loads(done.output)["seconds"], None, done.peak_mib)
 
+    def scores(self) -> None:
+        """Measure scoring a file of prices, CSV in, CSV out, beside statsmodels one by one on some series."""
+        series = max(self.series.rows // 1000, prices.ONE_BY_ONE)
+        path = self.folder / "data" / "prices.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = prices.write(path, series)
+        options = ["--method", "alps", "--date", "quoted_on", "--price", "price", "--by", "market"]
+        for number in range(1, self.rounds + 1):
+            self.say(f"scores, round {number} of {self.rounds}")
+            done = run([*_verb("score"), str(path), *options], self.folder)
+            single = run([sys.executable, "-m", "tests.bench.children", "scores", str(path)], self.folder)
+            found = json.loads(single.output)
+            if wrong := prices.disagreement(done.output, found["scores"], rows):
+                raise WrongAnswerError(f"sandwatch score differs from the fits one by one: {wrong}")
+            self.results.add("score", done.seconds, found["seconds_a_series"] * series, done.peak_mib)
+            self.results.add("score_memory", done.peak_mib, None, done.peak_mib)
+
     def stages(self) -> list[tuple[Callable[[], None], float, tuple[str, ...]]]:
         """Return the stages that are wanted, with the seconds each will take, about, and what it measures."""
         million, cost = self.series.rows / 1e6, FORECAST
@@ -224,6 +242,7 @@ class Bench:
             (self.history, million * (cost["load"] + cost["build"]) + 60 + self.rounds * week,
              ("build_publish", *queries)),
             (self.forms, self.rounds * (million * cost["forms"] + cost["process"]), ("waybills",)),
+            (self.scores, self.rounds * (million * cost["score"] + 2 * cost["process"]), ("score", "score_memory")),
         ]  # fmt: skip
         return [stage for stage in listed if self.wants(*stage[2])]
 
@@ -268,6 +287,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         # The longest files first: the shorter ones are cut from them.
         for kind, encoding in (("clean", "utf-8"), ("clean", "gb18030"), ("dirty", "gb18030")):
+            if wanted <= {"waybills", "score", "score_memory"}:
+                break  # these make their own rows
             if any(wanted & {f"load_{part}_{kind}" for part in ("half", "whole")}) or kind == "clean":
                 bench.say(f"make {rows} {kind} rows in {encoding}")
                 bench.file(0, rows, kind, encoding)

@@ -139,12 +139,20 @@ def waybills(rows: str) -> dict[str, Any]:
     return forms.measure(int(rows))
 
 
+def scores(path: str) -> dict[str, Any]:
+    """Score the first series of a file one by one, by statsmodels."""
+    from tests.bench import scores as prices
+
+    return prices.one_by_one(path)
+
+
 def main(arguments: list[str]) -> None:
     """Run the child named first and print what it found."""
     name, *rest = arguments
     for old in rest[1:]:
         Path(old).unlink(missing_ok=True)
-    children = {"a": baseline_a, "b": baseline_b, "check": check, "queries": queries, "waybills": waybills}
+    children = {"a": baseline_a, "b": baseline_b, "check": check, "queries": queries, "waybills": waybills,
+                "scores": scores}  # fmt: skip
     sys.stdout.write(json.dumps(children[name](*rest)) + "\n")
 
 

@@ -15,7 +15,7 @@ import duckdb
 from pipelines import simulate
 from pipelines.settings import ROOT, Settings
 
-CLOCKS = ("loaded_at", "first_seen_at", "finished_at", "checked_at", "run_id")
+CLOCKS = ("loaded_at", "first_seen_at", "finished_at", "checked_at", "judged_at", "run_id")
 # Which run did what, counted and timed, and what the last checks saw: about the runs, not about the data.
 ABOUT_RUNS = (
     "meta.step", "meta.check_result", "meta.prepared", "meta.built_table", "meta.built_week",

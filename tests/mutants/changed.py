@@ -14,7 +14,7 @@ import yaml
 
 from pipelines import catalog
 from pipelines.publishing import regulator_macros
-from pipelines.rules import levels, policy
+from pipelines.rules import levels, policy, screens
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -52,7 +52,7 @@ def _with(models: dict[str, catalog.Model], path: Path) -> dict[str, catalog.Mod
 
 def _forget(path: Path | None) -> None:
     """Forget what was read of the rules and questions; the tables of `sql/` are handed over instead."""
-    modules = [policy, levels, *([regulator_macros] if path and path.parent.name == "regulator" else [])]
+    modules = [policy, levels, screens, *([regulator_macros] if path and path.parent.name == "regulator" else [])]
     for module in modules:
         for part in vars(module).values():
             if callable(forget := getattr(part, "cache_clear", None)):

@@ -1,4 +1,4 @@
-"""Simulate a city, run everything on it, and compare with its truth: `python -m tests.truth` or `make truth`."""
+"""Simulate cities, run everything on them, and compare with their truth: `python -m tests.truth` or `make truth`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines import run, simulate
 from pipelines.publishing import editions
 from pipelines.settings import Settings
-from tests.truth import comparing
+from tests.truth import comparing, prices
 
 
 def say(text: str) -> None:
@@ -27,9 +27,16 @@ def main() -> int:
     parser.add_argument("--weeks", type=int, help="weeks of tickets, the last ones (default: all)")
     parser.add_argument("--seed", type=int, default=57)
     parser.add_argument("--home", type=Path, help="compare a finished demo here instead of simulating a city")
+    parser.add_argument("--only", choices=("city", "prices"), help="one part of the comparison (default: both)")
     asked = parser.parse_args()
     if asked.home:
         return report(Settings(home=asked.home))
+    is_missed = 0 if asked.only == "city" else prices.report(say, seed=asked.seed)
+    return is_missed if asked.only == "prices" else is_missed | of_city(asked)
+
+
+def of_city(asked: argparse.Namespace) -> int:
+    """Simulate a city, run everything and print its table; return 1 where anything is missed, false or refused."""
     with tempfile.TemporaryDirectory(prefix="sandwatch-truth-") as folder:
         settings = Settings(home=Path(folder) / "home", actor="truth")
         settings.home.mkdir()

@@ -197,6 +197,24 @@ COMPARISONS = (
         " WHERE rule = 'rail_siding_access'",
     ),
     Comparison(
+        "supply at 橙, with what is short",
+        "SELECT concat_ws(' ', county_code, week_start, short_of) FROM truth_supply_short"
+        " WHERE county_code IS NOT NULL",
+        "SELECT concat_ws(' ', county_code, week_start, CASE rule WHEN 'stock_7' THEN 'stock' ELSE 'cover' END)"
+        " FROM mart.supply_level_week WHERE level = '橙'",
+    ),
+    Comparison(
+        "weeks of tight supply",
+        "SELECT county_code || ' ' || week_start FROM truth_supply_short WHERE county_code IS NOT NULL",
+        "SELECT county_code || ' ' || week_start FROM mart.supply_level_week WHERE is_tight",
+    ),
+    Comparison(
+        "counties without stock reports are unknown",
+        "SELECT DISTINCT county_code FROM truth_sites WHERE county_code = '411723'",
+        "SELECT DISTINCT county_code FROM mart.supply_level_week WHERE county_code = '411723'"
+        " AND supply_state = '供应未知' AND stock_reason = 'stock_not_reported'",
+    ),
+    Comparison(
         "price alerts from 黄 on",
         "SELECT county_code || ' ' || product_id FROM truth_price_spike",
         "SELECT DISTINCT area_code || ' ' || product_id FROM mart.price_alert WHERE max_level IN ('黄', '橙', '红')",

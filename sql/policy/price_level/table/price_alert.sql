@@ -35,6 +35,7 @@ columns:
   price_yuan: geometric mean price of the week, yuan per unit
   price_index: chained index of the week
   rise_over_base_share: index above its base, share
+  month_share: change against 4 weeks before, share
   quote_count: quote lines quoted in the week
   collection_point_count: markets with a quote in the week
   is_low_sample: true under the least number of collection points of sql/policy/price_level; flagged, not silenced
@@ -81,6 +82,7 @@ CREATE OR REPLACE TABLE mart.price_alert (
     price_yuan DOUBLE,
     price_index DOUBLE,
     rise_over_base_share DOUBLE,
+    month_share DOUBLE,
     quote_count INTEGER NOT NULL,
     collection_point_count INTEGER NOT NULL,
     is_low_sample BOOLEAN NOT NULL,
