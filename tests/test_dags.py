@@ -21,11 +21,11 @@ from pipelines.building import state
 from pipelines.scheduler.stack import POOL
 from pipelines.settings import ROOT, Settings
 
-FEEDS = ("capacity_filing", "penalty_case", "price_quote", "river_permit", "scale", "site_register", "vehicle",
-         "waybill", "weighbridge_ticket")  # fmt: skip
+FEEDS = ("capacity_filing", "key_project_demand", "penalty_case", "price_quote", "river_permit", "scale", "site_register", "stock_report",
+         "vehicle", "waybill", "weighbridge_ticket")  # fmt: skip
 # Answers and contests are not simulated: they come when somebody speaks.
 ALL_FEEDS = (*FEEDS, "name_answer", "record_contest")
-DAG_IDS = {*(f"ingest_{feed}" for feed in ALL_FEEDS), "build", "alert", "freshness", "weekly_report"}
+DAG_IDS = {*(f"ingest_{feed}" for feed in ALL_FEEDS), "build", "price_watch", "alert", "freshness", "weekly_report"}
 BUILD_STEPS = ("build", "check", "judge", "publish")
 HEAVY = ("duckdb", "pandas", "matplotlib", "great_expectations", "pyarrow", "statsmodels", "apprise")
 Both = tuple[Settings, Settings, dict[str, Any]]
@@ -132,9 +132,10 @@ def test_an_ingest_finds_parses_side_by_side_and_loads_once(bag: Any, feed: str)
     assert not dag.catchup
 
 
-def test_build_follows_any_feed_and_alert_follows_build(bag: Any) -> None:
+def test_build_follows_any_feed_but_quotes_and_alert_follows_build(bag: Any) -> None:
     build, alert = bag.dags["build"], bag.dags["alert"]
-    assert {asset.name for asset in build.timetable.asset_condition.objects} == {f"raw.{feed}" for feed in ALL_FEEDS}
+    others = {f"raw.{feed}" for feed in ALL_FEEDS if feed != "price_quote"}
+    assert {asset.name for asset in build.timetable.asset_condition.objects} == others
     assert type(build.timetable.asset_condition).__name__ == "AssetAny"
     assert [task.task_id for task in build.topological_sort()] == ["build", "check", "judge", "publish"]
     assert {task.task_id: [asset.name for asset in task.outlets] for task in build.tasks} == {
@@ -143,15 +144,23 @@ def test_build_follows_any_feed_and_alert_follows_build(bag: Any) -> None:
     assert {asset.name for asset in alert.timetable.asset_condition.objects} == {"warehouse"}
 
 
+def test_quotes_are_watched_from_load_to_message_in_one_run(bag: Any) -> None:
+    watch = bag.dags["price_watch"]
+    assert {asset.name for asset in watch.timetable.asset_condition.objects} == {"raw.price_quote"}
+    assert {task.task_id: task.downstream_task_ids for task in watch.tasks} == {"watch": {"alert"}, "alert": set()}
+    assert [asset.name for asset in watch.get_task("watch").outlets] == ["warehouse"]
+
+
 def test_whoever_writes_takes_the_one_slot_and_a_begun_build_goes_first(bag: Any) -> None:
     writers = {f"ingest_{feed}.load" for feed in ALL_FEEDS} | {
-        f"build.{name}" for name in ("build", "check", "judge", "publish")
+        "price_watch.watch",
+        *(f"build.{name}" for name in ("build", "check", "judge", "publish")),
     }
     tasks = {f"{dag.dag_id}.{task.task_id}": task for dag in bag.dags.values() for task in dag.tasks}
     assert {name for name, task in tasks.items() if task.pool == POOL[0]} == writers
     assert {task.pool for name, task in tasks.items() if name not in writers} == {"default_pool"}
     loads = {tasks[name].priority_weight for name in writers if name.startswith("ingest")}
-    builds = {tasks[name].priority_weight for name in writers if name.startswith("build")}
+    builds = {tasks[name].priority_weight for name in writers if not name.startswith("ingest")}
     assert max(loads) < min(builds)
 
 
@@ -214,7 +223,8 @@ def both(bag: Any, small_city: Settings, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(small_city.inbox, by_dags.inbox)
     with at_home(by_dags):
         runs = {
-            dag_id: bag.dags[dag_id].test() for dag_id in (*(f"ingest_{feed}" for feed in FEEDS), "build", "alert")
+            dag_id: bag.dags[dag_id].test()
+            for dag_id in (*(f"ingest_{feed}" for feed in FEEDS), "build", "alert", "price_watch")
         }
     return by_hand, by_dags, runs
 
@@ -225,6 +235,7 @@ def test_every_task_succeeds_and_updates_its_asset(both: Both) -> None:
         **{f"ingest_{feed}": {name: {"success"} for name in ("find", "parse", "load")} for feed in FEEDS},
         "build": {name: {"success"} for name in ("build", "check", "judge", "publish")},
         "alert": {"alert": {"success"}},
+        "price_watch": {"watch": {"success"}, "alert": {"success"}},
     }
     assert [asset_names(runs[f"ingest_{feed}"]) for feed in FEEDS] == [{f"raw.{feed}"} for feed in FEEDS]
     assert asset_names(runs["build"]) == {"warehouse"}

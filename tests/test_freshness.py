@@ -270,7 +270,8 @@ def test_days_that_stay_missing_after_a_return_are_a_gap(city):
         city.tickets(name, "11-18", "12-14")
     for on in ("11-19", "11-26", "12-03", "12-10"):
         city.quotes(on)
-    city.load("waybill", "default", "11-20")
+    for feed in ("waybill", "stock_report", "key_project_demand"):
+        city.load(feed, "default", "11-20")
     assert [s.source_id for s in city.standing("12-12").chased] == ["乙堆场"]
     assert chased(city.standing("12-13")) == {}  # 28 days after its last day
 
@@ -334,7 +335,8 @@ def test_a_register_not_sent_for_a_quarter_is_to_be_confirmed(city):
         city.tickets(name, "11-11", "12-31")
     for week in range(7):
         city.quotes(str(day("11-19") + dt.timedelta(weeks=week))[5:])
-    city.load("waybill", "default", "12-15")
+    for feed in ("waybill", "stock_report", "key_project_demand"):
+        city.load(feed, "default", "12-15")
     assert chased(city.standing("12-31")) == {}
     tomorrow = dt.date(2027, 1, 2)
     found = sources.standing(Settings(home=Path("nowhere")), tomorrow, city.con).chased

@@ -133,7 +133,7 @@ def test_a_dropped_file_comes_out_as_a_report_and_only_the_loopback_listens(
     assert httpx.get(f"http://127.0.0.1:{api.port}/api/v2/dags", trust_env=False).status_code == 401
     assert api.call("GET", "/importErrors")["import_errors"] == []
     feeds = sorted(path.stem for path in (ROOT / "expectations" / "raw").glob("*.yaml"))
-    dag_ids = [*(f"ingest_{feed}" for feed in feeds), "build", "alert", "freshness", "weekly_report"]
+    dag_ids = [*(f"ingest_{feed}" for feed in feeds), "build", "price_watch", "alert", "freshness", "weekly_report"]
     assert {dag["dag_id"]: dag["is_paused"] for dag in api.call("GET", "/dags")["dags"]} == dict.fromkeys(
         dag_ids, False
     )
