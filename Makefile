@@ -32,7 +32,7 @@ demo: setup ## Simulate a city, run everything on it and say where the results a
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-truth: setup ## Compare what is found in a simulated city with what is true there (TRUTH="--scale 1" for more)
+truth: setup ## Compare what is found in a simulated city with what is true there (TRUTH="--scale 1" for more, "--only prices" for the warnings)
 	@$(BIN)/python -m tests.truth $(TRUTH)
 
 mutants: setup ## Change every figure and condition of the rules and say what no worked example notices (RULES="capacity_floor ...")

@@ -103,12 +103,12 @@ def check(
         )
     repairers = dict.fromkeys(contract.who_fixes for contract in contracts.contracts().values())
     with post.opened(settings, now) as office:
-        office.forward()
+        office.forward(but=[outbox.key_of("data", _title(who_fixes)) for who_fixes in repairers])
         for recipient in office.recipients:
             if not recipient.wants("data"):
                 continue
             for who_fixes in repairers:
-                title = f"freshness {who_fixes}"
+                title = _title(who_fixes)
                 told = _Told.read(office.log.alarm(recipient.channel_id, title))
                 told_now = _Told(
                     standing.as_of, {s.key: s.state for s in standing.chased if s.who_fixes == who_fixes}
@@ -131,6 +131,11 @@ def check(
     summary.sent, summary.pending = tally.sent, tally.pending
     summary.titles, summary.dead_channels = tally.titles, tally.dead_channels
     return summary
+
+
+def _title(who_fixes: str) -> str:
+    """Name of the matter in the log: what is wrong with the sources of one repairer."""
+    return f"freshness {who_fixes}"
 
 
 def _message(standing: Standing, who_fixes: str, told: _Told | None, now: _Told, language: str) -> Message:

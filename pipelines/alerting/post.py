@@ -7,7 +7,7 @@ message. What cannot be written down is not sent: it would be told again at ever
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -81,11 +81,15 @@ class Office:
             self.settings.alerts, recipient.channel_id, recipient.names, waiting, result, self.clock(), waiting.error
         )
 
-    def forward(self) -> None:
-        """Try all data and machine alarms that wait; price messages are made anew from the data."""
+    def forward(self, but: Collection[str] = ()) -> None:
+        """Try all data and machine alarms that wait; price messages are made anew from the data.
+
+        Args:
+            but: keys of the letters that the caller makes anew itself.
+        """
         for recipient in self.recipients:
             for _, waiting in self.outbox.waiting(recipient.channel_id):
-                if waiting.letter.kind == "price":
+                if waiting.letter.kind == "price" or waiting.letter.key in but:
                     continue
                 try:
                     if self._is_told(recipient, waiting.letter):
