@@ -7,13 +7,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipelines import durable, ledger, warehouse
-from pipelines.alerting import alert_log
 from pipelines.errors import InputRefusedError, MachineError, WrongCallError
 from pipelines.settings import Settings
 from pipelines.upkeep.rebuild import wal_of
@@ -62,11 +61,9 @@ def backup(settings: Settings, folder: Path | None = None) -> Backup:
             partial.mkdir(parents=True)
             files = {"warehouse.duckdb": _copy(settings.warehouse, partial / "warehouse.duckdb")}
             for name in FOLDERS:
-                # What is sent meanwhile would leave the outbox between the list and the copy.
-                with alert_log.opened(settings.alerts) if name == "alerts" else nullcontext():
-                    for path in _kept_files(settings.home / name):
-                        relative = path.relative_to(settings.home).as_posix()
-                        files[relative] = _take(path, partial / relative)
+                for path in _kept_files(settings.home / name):
+                    relative = path.relative_to(settings.home).as_posix()
+                    files[relative] = _take(path, partial / relative)
             if settings.simulated_mark.exists():
                 name = settings.simulated_mark.name
                 files[name] = _copy(settings.simulated_mark, partial / name)
