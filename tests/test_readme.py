@@ -209,7 +209,7 @@ def test_make_verbs_exist() -> None:
 
 def test_settings_documented_are_those_read() -> None:
     source = (ROOT / "pipelines" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"SANDWATCH_[A-Z_]+", source)) - {"SANDWATCH_SERVE_", "SANDWATCH_ADDRESS_"}  # beginnings of names
+    read = set(re.findall(r"SANDWATCH_[A-Z_]+", source)) - {"SANDWATCH_SERVE_", "SANDWATCH_ADDRESS_"}
     read |= {f"SANDWATCH_SERVE_{limit.name.upper()}" for limit in dataclasses.fields(ServeLimits)}
     assert read == set(re.findall(r"`(SANDWATCH_[A-Z_]+)` \|", README))
 
