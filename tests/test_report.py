@@ -22,7 +22,10 @@ from pipelines import run, warehouse
 from pipelines.errors import WrongCallError
 from pipelines.publishing import editions
 from pipelines.publishing.query_output import as_csv
-from pipelines.report import blocks, edition, page, projects, weekly, words
+from pipelines.report import blocks, edition, weekly, words
+from pipelines.report.charts.pictures import Pictures
+from pipelines.report.formats import data_files, page
+from pipelines.report.parts import projects
 from pipelines.rules import levels
 from pipelines.settings import Settings
 
@@ -170,7 +173,7 @@ def test_a_plate_in_a_name_is_masked(con: duckdb.DuckDBPyConnection) -> None:
     report = weekly.compose(con, WEEK, "zh")
     said = blocks.Section("x", "豫Q·A1234 堆场", (blocks.Sentence("豫QB2345"),))
     changed = blocks.Report(**{**vars(report), "sections": (said,)})
-    content = page.files(changed)[page.NAME].decode("utf-8")
+    content = page.files(changed, Pictures())[page.NAME].decode("utf-8")
     assert "A1234" not in content
     assert "B2345" not in content
 
@@ -180,7 +183,7 @@ def test_a_plate_in_a_data_file_is_masked_too(con: duckdb.DuckDBPyConnection) ->
     row: dict[str, Any] = {"subject": "豫QA1234 堆场", "names": ["甲", "豫QB23456"], "row_count": 5, "none": None}
     bad = blocks.Query("bad", "SELECT 1", tuple(row), (row,))
     section = blocks.Section("x", "x", (), (blocks.Table("bad", "", (), (), bad, ""),))
-    content = page.data_files(blocks.Report(**{**vars(report), "sections": (section,)}))["data/bad.csv"]
+    content = data_files.files(blocks.Report(**{**vars(report), "sections": (section,)}), Pictures())["data/bad.csv"]
     line = next(csv.reader(io.StringIO(content.decode("utf-8-sig").splitlines()[1])))
     assert "A1234" not in line[0]
     assert "堆场" in line[0]
@@ -426,7 +429,7 @@ def test_english_says_the_same_figures(con: duckdb.DuckDBPyConnection) -> None:
         ours = [[numbers.findall(cell) for cell in row[2:]] for row in cells(zh, name)]
         theirs = [[numbers.findall(cell) for cell in row[2:]] for row in cells(en, name)]
         assert ours == theirs, name
-    assert b'lang="en"' in page.files(en)[page.NAME]
+    assert b'lang="en"' in page.files(en, Pictures())[page.NAME]
 
 
 def test_messages_of_both_languages_have_the_same_keys_and_places() -> None:
@@ -442,7 +445,7 @@ def test_messages_of_both_languages_have_the_same_keys_and_places() -> None:
 
 
 def test_levels_have_a_colour_and_a_word() -> None:
-    from pipelines.report import style
+    from pipelines.report.charts import style
 
     ladder = {levels.NO_LEVEL, *levels.load("price_level").levels, *levels.load("supply_level").levels}
     assert ladder <= set(style.LEVELS)
@@ -456,7 +459,7 @@ def test_a_data_file_runs_no_formula(con: duckdb.DuckDBPyConnection) -> None:
     bad = blocks.Query("bad", "SELECT 1", tuple(row), (row,))
     table = blocks.Table("bad", "", (), (), bad, "")
     section = blocks.Section("x", "x", (), (table,))
-    content = page.data_files(blocks.Report(**{**vars(report), "sections": (section,)}))["data/bad.csv"]
+    content = data_files.files(blocks.Report(**{**vars(report), "sections": (section,)}), Pictures())["data/bad.csv"]
     cell, number = next(csv.reader(io.StringIO(content.decode("utf-8-sig").splitlines()[1])))
     assert cell.startswith("'=")
     assert number == "-5"

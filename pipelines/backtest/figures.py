@@ -13,7 +13,7 @@ from pipelines.backtest.following import WHOLE, Followed, Key
 from pipelines.backtest.intervals import Estimate
 from pipelines.backtest.trials import Bench, Trial
 from pipelines.backtest.words import Words
-from pipelines.report import style
+from pipelines.report.charts import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

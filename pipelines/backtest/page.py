@@ -14,7 +14,7 @@ from pipelines.backtest.evaluating import EARLY_WEEKS, QUIET_WEEKS, Score
 from pipelines.backtest.following import WHOLE, Episode, Followed
 from pipelines.backtest.trials import Bench, Trial
 from pipelines.backtest.words import Words
-from pipelines.report import style
+from pipelines.report.charts import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

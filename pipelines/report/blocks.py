@@ -47,7 +47,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as people read it. `total_rows` of the first rows stand apart (the city above its counties)."""
+    """A table as people read it. `total_rows` of the first rows stand apart (the city above its counties).
+
+    `sources` list the tickets, quotes or filings that the figures rest on; they carry no plate.
+    """
 
     name: str
     title: str
@@ -58,6 +61,7 @@ class Table:
     empty: str = ""
     total_rows: int = 0
     also: tuple[Query, ...] = ()
+    sources: tuple[Query, ...] = ()
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -78,6 +82,7 @@ class Chart:
     foot: str
     is_half: bool = False
     has_narrow: bool = False
+    sources: tuple[Query, ...] = ()
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -145,8 +150,45 @@ class Week:
 
 
 @dataclass(frozen=True)
+class Issue:
+    """Which issue of the week's report this is, and for whom.
+
+    Attributes:
+        edition: internal (内部) or public.
+        stage: draft, preliminary (初报), final (终报) or correction (更正).
+        number: running number within the week, 0 for a draft.
+        approved_by: who let it go out; empty for a draft.
+        reason: why a correction was made.
+    """
+
+    edition: str = "internal"
+    stage: str = "draft"
+    number: int = 0
+    approved_by: str = ""
+    reason: str = ""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is the edition without firms and leads."""
+        return self.edition == "public"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a person of the bureau wrote about the week, with name and day."""
+
+    signed_by: str
+    signed_on: dt.date
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
-    """All a format needs, in reading order."""
+    """All a format needs, in reading order.
+
+    `notes` are people's words on the week, `imprint` says what the report was made from: version of the code and of
+    the rules, edition, input snapshots.
+    """
 
     language: str
     title: str
@@ -156,9 +198,22 @@ class Report:
     headline: Headline
     sections: tuple[Section, ...]
     method: Section
+    issue: Issue = Issue()
+    notes: tuple[Note, ...] = ()
+    imprint: tuple[Sentence, ...] = ()
 
     @property
     def blocks(self) -> tuple[Table | Chart, ...]:
         """Every table and chart, in reading order."""
         found = [block for section in (*self.sections, self.method) for block in section.blocks]
         return (self.headline.lights, self.headline.actions, *found)
+
+    @property
+    def queries(self) -> dict[str, Query]:
+        """Every query a figure rests on, by its name, each once."""
+        return {query.name: query for block in self.blocks for query in block.queries}
+
+    @property
+    def sources(self) -> dict[str, Query]:
+        """Every list of tickets, quotes or filings behind a figure, by its name, each once."""
+        return {query.name: query for block in self.blocks for query in block.sources}

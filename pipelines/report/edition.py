@@ -32,7 +32,7 @@ class Edition:
         first = last - dt.timedelta(weeks=weeks - 1)
         time = f"week_start = DATE '{last}'" if weeks == 1 else f"week_start BETWEEN DATE '{first}' AND DATE '{last}'"
         flag = f" AND {only}" if only else ""
-        return self._query(as_name or name, f"SELECT * FROM report.{name} WHERE {time}{flag} ORDER BY ALL")
+        return self.query(as_name or name, f"SELECT * FROM report.{name} WHERE {time}{flag} ORDER BY ALL")
 
     def all_of(self, table: str, *, without: str = "", order: str = "ALL") -> Query:
         """All rows of a table that knows no weeks.
@@ -43,9 +43,15 @@ class Edition:
             order: columns to sort by; `rowid` keeps the order of the file a reference table comes from.
         """
         columns = f"* EXCLUDE ({without})" if without else "*"
-        return self._query(table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY {order}")
+        return self.query(table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY {order}")
 
-    def _query(self, name: str, sql: str) -> Query:
+    def query(self, name: str, sql: str) -> Query:
+        """Rows of a statement, which is printed beside its figure and must return the same rows in any client.
+
+        Args:
+            name: name of its data file.
+            sql: one SELECT over tables of the edition that moves or narrows rows; what they mean stands in sql/.
+        """
         columns, rows = fetch(self.con, sql)
         return Query(name, sql, columns, rows)
 

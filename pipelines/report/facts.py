@@ -20,8 +20,9 @@ HEALTH_WEEKS = 13
 
 @dataclass(frozen=True)
 class Facts:
-    """Queries of one week with their rows."""
+    """Queries of one week with their rows; a part may read further listings from `edition`."""
 
+    edition: Edition
     week: Week
     is_simulated: bool
     region: Query
@@ -93,6 +94,7 @@ class Facts:
 def read(edition: Edition, *, is_simulated: bool) -> Facts:
     """Read all that the report of the edition's week shows."""
     return Facts(
+        edition=edition,
         week=edition.week,
         is_simulated=is_simulated,
         region=edition.all_of("reference.region"),

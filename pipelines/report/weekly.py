@@ -1,7 +1,7 @@
 """The weekly report of the published regulator edition: facts are read, parts composed, formats written.
 
-A format is a function from a `Report` to files of a folder; `FORMATS` lists them. All formats lay out the same
-blocks, so no two can show different figures.
+A format is a function from a `Report` and its pictures to files of a folder; `FORMATS` lists them. All formats lay
+out the same blocks, so no two can show different figures.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.publishing import editions
-from pipelines.report import edition, facts, headline, health, method, overload, page, prices, projects, supply
+from pipelines.report import edition, facts
 from pipelines.report.blocks import Report
+from pipelines.report.charts.pictures import Pictures
+from pipelines.report.formats import data_files, page
+from pipelines.report.parts import headline, health, method, overload, prices, projects, supply
 from pipelines.report.words import Words
 from pipelines.settings import TIME_ZONE, Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-FORMATS: tuple[Callable[[Report], dict[str, bytes]], ...] = (page.files, page.data_files)
+FORMATS: tuple[Callable[[Report, Pictures], dict[str, bytes]], ...] = (page.files, data_files.files)
 
 
 def write(settings: Settings, week: str | None = None) -> Path:
@@ -42,7 +45,8 @@ def write(settings: Settings, week: str | None = None) -> Path:
     with duckdb.connect(str(path), read_only=True) as con:
         report = compose(con, week, settings.language, is_simulated=is_simulated)
     folder = settings.reports / report.week.iso_week
-    put(folder, {name: content for files in FORMATS for name, content in files(report).items()})
+    pictures = Pictures()
+    put(folder, {name: content for files in FORMATS for name, content in files(report, pictures).items()})
     return folder / page.NAME
 
 

@@ -19,9 +19,18 @@ SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"
 
 @cache
 def messages(language: str) -> Mapping[str, Any]:
-    """Return the messages of a language: groups of keys to texts with named places."""
-    path = Path(__file__).parent / "messages" / f"{language}.yaml"
-    found: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Return the messages of a language: groups of keys to texts with named places, from all its files.
+
+    Raises:
+        MachineError: two files say the same key.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((Path(__file__).parent / "messages" / language).glob("*.yaml")):
+        for group, texts in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            known = found.setdefault(group, {})
+            if twice := known.keys() & texts.keys():
+                raise MachineError(f"{path}: {group}: {', '.join(sorted(map(str, twice)))} stand in another file too")
+            known.update(texts)
     return found
 
 

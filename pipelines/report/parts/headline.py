@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.report import actions, health, prices, projects, supply
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Headline, Row, Sentence, Table, Tile
 from pipelines.report.facts import Facts
+from pipelines.report.parts import actions, health, prices, projects, supply
 from pipelines.report.words import Words
 from pipelines.rules import levels
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines.report import cohort, health, prices, projects
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
+from pipelines.report.parts import cohort, health, prices, projects
 from pipelines.report.words import Words
 from pipelines.rules import levels, policy
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pipelines.report import cohort, figures_grid
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.charts import figures_grid
 from pipelines.report.facts import Facts
+from pipelines.report.parts import cohort
 from pipelines.report.words import NOTHING, SIGNS, Words
 from pipelines.rules import policy
 

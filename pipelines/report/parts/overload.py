@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from pipelines.report import facts as fact
-from pipelines.report import figures
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.charts import figures
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, Words
 

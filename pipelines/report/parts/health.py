@@ -6,8 +6,8 @@ from pipelines import contracts
 from pipelines.alerting.channels import without_plates
 from pipelines.contracts import Contract
 from pipelines.report import facts as fact
-from pipelines.report import figures_grid
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.charts import figures_grid
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, Words
 

@@ -129,3 +129,10 @@ def svg(figure: Figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
+
+
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """Return the figure as PNG without a clock or a version in it."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
+    return out.getvalue()

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.report import style
 from pipelines.report.blocks import Row
+from pipelines.report.charts import style
 from pipelines.report.words import Words
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.report import facts as fact
-from pipelines.report import figures_grid
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.charts import figures_grid
 from pipelines.report.facts import Facts
 from pipelines.report.words import NOTHING, SIGNS, Words
 from pipelines.rules import levels

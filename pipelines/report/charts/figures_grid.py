@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipelines.report import style
 from pipelines.report.blocks import Row
-from pipelines.report.figures import WEEK, width_em
+from pipelines.report.charts import style
+from pipelines.report.charts.figures import WEEK, width_em
 from pipelines.report.words import Words
 from pipelines.rules.levels import NO_LEVEL
 

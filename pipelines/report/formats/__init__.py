@@ -1,0 +1,1 @@
+"""Formats: each lays out the same blocks and words as files."""

@@ -1,0 +1,1 @@
+"""Parts: sections of the report, from facts to sentences, tables and charts."""
