@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pipelines.evidence import documents, judgement, sections, unproved
@@ -11,6 +12,7 @@ from pipelines.evidence.parts import Part, pairs, table
 from pipelines.evidence.words import Words, moment, number
 
 ISSUER = "sandwatch"
+TEMPLATE = Path(__file__).with_name("page.typ")
 # Columns of a record that hold codes, and the group of words that says them.
 WORDED = {
     "verdict": "verdict", "body": "body", "missing_field": "missing", "plate_doubt": "doubt",

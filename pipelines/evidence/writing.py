@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import durable
+from pipelines import durable, typesetting
 from pipelines.errors import WrongCallError
 from pipelines.evidence import case as cases
-from pipelines.evidence import kept_file, page, paper
+from pipelines.evidence import kept_file, page
 from pipelines.evidence.words import Words
 from pipelines.settings import Settings
 
@@ -67,7 +67,9 @@ def write(
         plates = {case["record"]["plate"] for case in (now, shown) if case}
         entry.found(row_count=1, plates_read=plates - {None})
     proof = kept_file.prove(settings, shown)
-    content = paper.pdf(page.page(shown, proof, words, contest=contest, now=now, purpose=purpose))
+    content = typesetting.pdf(
+        page.TEMPLATE, page.page(shown, proof, words, contest=contest, now=now, purpose=purpose)
+    )
     path = out or settings.home / FOLDER / f"{record_id}.build-{build}.{words.language}.pdf"
     _write(path, content)
     verdict = str(shown["record"]["verdict"])

@@ -16,7 +16,7 @@ from pipelines.publishing import editions
 from pipelines.report import edition, facts
 from pipelines.report.blocks import Report
 from pipelines.report.charts.pictures import Pictures
-from pipelines.report.formats import data_files, page
+from pipelines.report.formats import data_files, page, pdf
 from pipelines.report.parts import headline, health, method, overload, prices, projects, supply
 from pipelines.report.words import Words
 from pipelines.settings import TIME_ZONE, Settings
@@ -24,7 +24,11 @@ from pipelines.settings import TIME_ZONE, Settings
 if TYPE_CHECKING:
     import duckdb
 
-FORMATS: tuple[Callable[[Report, Pictures], dict[str, bytes]], ...] = (page.files, data_files.files)
+FORMATS: tuple[Callable[[Report, Pictures], dict[str, bytes]], ...] = (
+    page.files,
+    pdf.files,
+    data_files.files,
+)
 
 
 def write(settings: Settings, week: str | None = None) -> Path:

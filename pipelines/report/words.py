@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from pipelines.errors import MachineError
+from pipelines.report.blocks import Issue
 
 NOTHING = "—"
 SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
@@ -105,6 +106,13 @@ class Words:
     def level(self, level: str | None) -> str:
         """A warning level."""
         return self("word.not_judged") if level is None else self.name("level", level)
+
+    def issue(self, issue: Issue) -> str:
+        """For whom and which issue it is, and who let it out."""
+        edition, stage = self(f"issue.{issue.edition}"), self(f"issue.{issue.stage}")
+        key = "issue.numbered" if issue.number else "issue.unnumbered"
+        text = self(key, edition=edition, stage=stage, number=issue.number)
+        return self("issue.approved", issue=text, name=issue.approved_by) if issue.approved_by else text
 
     def listed(self, items: Iterable[str], most: int = 0) -> str:
         """Items as a list in words; with `most`, the rest is counted."""
