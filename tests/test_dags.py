@@ -223,8 +223,7 @@ def both(bag: Any, small_city: Settings, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(small_city.inbox, by_dags.inbox)
     with at_home(by_dags):
         runs = {
-            dag_id: bag.dags[dag_id].test()
-            for dag_id in (*(f"ingest_{feed}" for feed in FEEDS), "build", "alert")
+            dag_id: bag.dags[dag_id].test() for dag_id in (*(f"ingest_{feed}" for feed in FEEDS), "build", "alert")
         }
     return by_hand, by_dags, runs
 
