@@ -70,7 +70,9 @@ class Writer:
             held_since=at,
             held_reason=waiting_words.reason(elder, self.now, language) if elder and at else None,
             triage={event["episode_id"]: self.triage.said(event["episode_id"]) for event in events},
-            drivers=alert_facts.drivers(self.published.drivers, events, language),
+            drivers=alert_facts.drivers(
+                self.published.drivers, [e for e in events if e["event"] != "closed"], language
+            ),
         )
         prices = self.published
         given: dict[str, Any] = {"language": language, "message_id": name, "context": context}
