@@ -147,6 +147,29 @@ def test_a_message_says_all_that_the_person_on_call_needs(tmp_path):
     assert "牵头" not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("zh", "供应数据显示 甲站：停业；乙站：停业；丙站：停业\n"),
+        ("en", "supply data show: site closed: 甲站, 1,000 t; site"),
+    ],
+)
+def test_a_message_says_what_the_supply_data_of_the_place_show(tmp_path, language, words):
+    path = tmp_path / "regulator-0.duckdb"
+    con = world.build(known(SPIKE, 5), path)
+    con.execute(
+        """CREATE OR REPLACE TABLE mart.supply_driver_week AS
+        SELECT county_code, week_start, 'site_closed' AS kind, name AS subject, name AS subject_name,
+            rank AS driver_rank, 1000 AS value_t, name || '：停业' AS text_zh
+        FROM (VALUES ('甲站', 1), ('乙站', 2), ('丙站', 3), ('丁站', 4)) AS site (name, rank),
+            (VALUES ('411725', DATE '2026-02-02'), ('411725', DATE '2025-12-29'), ('411721', DATE '2026-02-02'))
+                AS place (county_code, week_start)"""
+    )
+    con.close()
+    send(Settings(home=tmp_path, language=language), path)
+    assert words in texts(Settings(home=tmp_path))[0]
+
+
 def test_a_default_bound_is_called_a_default(tmp_path):
     path = [80 * 1.02**number for number in range(11)]
     home = Settings(home=tmp_path)

@@ -385,7 +385,7 @@ def test_texts_from_outside_are_kept_as_they_came():
 def story(levels_given, tight_from: int | None = None, **columns):
     """Judge a series with a supply that turns tight in a week, as later feeds will tell it."""
     con = world.build(world.series(levels_given))
-    measured = prices._measures(con, "price_level")
+    measured = prices.measures(con, "price_level")
     usual = cases("supply_level")["usual"] | columns
     given = [
         {"county_code": "411725", "week_start": world.week(number), **usual}

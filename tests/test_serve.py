@@ -572,6 +572,15 @@ def test_any_login_is_read_or_refused(junk: bytes) -> None:
         login.read(b"\xff" * 8 + b"\x2d" + bytes(23) + junk, Capabilities(0x01FFFFFF))
 
 
+def test_a_login_in_any_character_set_is_read_or_refused() -> None:
+    taken = 0
+    for charset in range(256):
+        packet = bytes.fromhex("00020000") + bytes(4) + bytes([charset]) + bytes(23) + b"li\0" + b"\0"
+        with contextlib.suppress(MysqlError):
+            taken += bool(login.read(packet, Capabilities(0x01FFFFFF)).name)
+    assert taken > 100
+
+
 def test_readers_go_on_while_editions_are_published(city: City) -> None:
     seen: set[tuple[int, int, int]] = set()
     errors: list[BaseException] = []

@@ -464,6 +464,29 @@ def test_a_damaged_snapshot_is_named_and_does_not_stop_the_backup(loaded: Settin
     assert [Path(name).name for name in done.damaged] == [path.name]
 
 
+def test_a_message_that_leaves_meanwhile_does_not_stop_the_backup(
+    loaded: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = loaded.alerts / "outbox" / "file"
+    waiting.mkdir(parents=True)
+    for name in ("stays", "leaves"):
+        (waiting / f"{name}.json").write_text("{}")
+    take = backup._take
+
+    def late(path: Path, target: Path) -> dict[str, Any]:
+        if path.name in ("leaves.json", "told.jsonl"):
+            path.unlink()
+        return take(path, target)
+
+    monkeypatch.setattr(backup, "_take", late)
+    copy = backup.backup(loaded, tmp_path / "copy")
+    files = backup.verify(copy.folder)["files"]
+    assert [name for name in files if "outbox" in name] == ["alerts/outbox/file/stays.json"]
+    (loaded.alerts / "told.jsonl").write_text("")
+    with pytest.raises(MachineError):  # nothing else may be missing
+        backup.backup(loaded, tmp_path / "another")
+
+
 def test_a_backup_waits_for_no_writer_and_replaces_no_other(loaded: Settings, tmp_path: Path) -> None:
     with warehouse.writer(loaded):
         answer: list[BaseException] = []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.alerting import alert_message, channels, waiting_words
+from pipelines.alerting import alert_facts, alert_message, channels, waiting_words
 from pipelines.alerting.alert_facts import Context
 from pipelines.alerting.alert_log import Told
 from pipelines.alerting.alert_news import News
@@ -70,6 +70,9 @@ class Writer:
             held_since=at,
             held_reason=waiting_words.reason(elder, self.now, language) if elder and at else None,
             triage={event["episode_id"]: self.triage.said(event["episode_id"]) for event in events},
+            drivers=alert_facts.drivers(
+                self.published.drivers, [e for e in events if e["event"] != "closed"], language
+            ),
         )
         prices = self.published
         given: dict[str, Any] = {"language": language, "message_id": name, "context": context}
@@ -102,9 +105,9 @@ class Writer:
         event = next(event for event in events if event["event_id"] == first)
         language = self.recipient.language
         png = alert_chart.png(event, self.published.weeks, language)
-        alt = channels.without_plates(alert_chart.alt(event, language)) if png else ""
+        picture = {"image": "chart", "alt": channels.without_plates(alert_chart.alt(event, language))} if png else {}
         html = alert_message.render_html(
-            message.title, message.body, level=message.level, image="chart" if png else None, alt=alt
+            message.title, message.body, level=message.level, language=language, **picture
         )
         return replace(message, html=html, images=(Image("chart", png),) if png else ())
 

@@ -24,8 +24,8 @@ class PublishedPrices:
     """Rows of mart.price_alert_event, mart.price_alert, and of the other series of mart.price_level_week.
 
     `data_through` is the newest date of the price data, `date.min` where there is none. `last_seen_on` is the newest
-    day that any source told of. `loads` are the loads of quotes, the newest first; `weeks` what charts are drawn
-    from, where they were asked for.
+    day that any source told of. `loads` are the loads of quotes, the newest first; `drivers` rows of
+    mart.supply_driver_week; `weeks` what charts are drawn from, where they were asked for.
     """
 
     events: list[Row]
@@ -34,6 +34,7 @@ class PublishedPrices:
     data_through: dt.date
     last_seen_on: dt.date | None
     loads: list[Row]
+    drivers: list[Row] = field(default_factory=list)
     weeks: list[Row] = field(default_factory=list)
 
     def stale_days(self, settings: Settings, now: dt.datetime) -> int | None:
@@ -88,6 +89,12 @@ def read(edition: duckdb.DuckDBPyConnection | Path, *, with_weeks: bool = False)
             "SELECT first_period_on, last_period_on, loaded_at FROM meta.load_account WHERE feed = 'price_quote'"
             " AND accepted_count > 0 AND first_period_on IS NOT NULL ORDER BY loaded_at DESC",
             "meta.load_account",
+        ),
+        drivers=rows(
+            edition,
+            "SELECT county_code, week_start, driver_rank, kind, subject, subject_name, value_t, text_zh"
+            " FROM mart.supply_driver_week",
+            "mart.supply_driver_week",
         ),
         weeks=rows(edition, f"SELECT {', '.join(alert_chart.COLUMNS)} FROM mart.price_level_week")
         if with_weeks

@@ -117,7 +117,7 @@ def measured(quotes: pa.Table) -> list[Row]:
 
 def measures(con: duckdb.DuckDBPyConnection) -> list[Row]:
     """Return the measures of the price levels from mart.price_index_week of a warehouse or an edition."""
-    return prices._measures(con, "price_level")
+    return prices.measures(con, "price_level")
 
 
 def follow(rows: Sequence[Row], rule: LevelRule, cities: Collection[str] = ()) -> Followed:

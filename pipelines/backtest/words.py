@@ -64,7 +64,7 @@ class Words:
 
     def percent(self, estimate: Estimate) -> tuple[str, str]:
         """A share in percent, and its interval."""
-        return self._both(estimate, 100, 0, "%")
+        return self._both(estimate, 100, 1, "%")  # 499 of 500 are not 100 %
 
     def times(self, estimate: Estimate, factor: float = 1) -> tuple[str, str]:
         """A rate, and its interval."""

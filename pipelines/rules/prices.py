@@ -51,7 +51,7 @@ def judge(con: duckdb.DuckDBPyConnection) -> None:
 
     Reads mart.price_index_week, mart.site_week and reference.region on the same connection, and what `screens` reads.
     """
-    supplied = supply.supply_weeks(_measures(con, "supply_level"), levels.load("supply_level"))
+    supplied = supply.supply_weeks(measures(con, "supply_level"), levels.load("supply_level"))
     story = _story(con, supplied)
     _write(con, "mart.supply_level_week", supplied)
     _write(con, "mart.price_level_week", story.weeks)
@@ -68,7 +68,7 @@ def by_quotes(con: duckdb.DuckDBPyConnection) -> Story:
 def _story(con: duckdb.DuckDBPyConnection, supplied: Iterable[Row]) -> Story:
     regions = _rows(con, "SELECT * FROM reference.region")
     cities = {region["county_code"]: region["county_name"] for region in regions if region["kind"] == "city"}
-    return price_story(_measures(con, "price_level"), supplied, cities, levels.load("price_level"))
+    return price_story(measures(con, "price_level"), supplied, cities, levels.load("price_level"))
 
 
 def price_story(
@@ -203,7 +203,7 @@ def _spread_row(alike: Sequence[Row], rule: LevelRule) -> Row:
     return row | {"is_low_sample": rule.bound("low_sample").is_met(row) is True}
 
 
-def _measures(con: duckdb.DuckDBPyConnection, rule: str) -> list[Row]:
+def measures(con: duckdb.DuckDBPyConnection, rule: str) -> list[Row]:
     """The measures of a rule, unknown where they are no numbers; a week whose price is none was not quoted."""
     rows = _rows(con, (_POLICY / rule / "measure.sql").read_text(encoding="utf-8"))
     finite = [{name: levels.known(value) for name, value in row.items()} for row in rows]

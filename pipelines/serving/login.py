@@ -39,7 +39,8 @@ def read(data: bytes, offered: Capabilities) -> Login:
     """
     try:
         return _read(Reader(data), offered)
-    except (WrongCallError, ValueError) as error:  # also bytes that are no text
+    # Also bytes that are no text, and a character set that no client may speak (utf16le: LookupError).
+    except (WrongCallError, ValueError, LookupError) as error:
         raise MysqlError("this is no login of a MySQL client", ErrorCode.HANDSHAKE_ERROR) from error
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,9 @@ def backup(settings: Settings, folder: Path | None = None) -> Backup:
             for name in FOLDERS:
                 for path in _kept_files(settings.home / name):
                     relative = path.relative_to(settings.home).as_posix()
-                    files[relative] = _take(path, partial / relative)
+                    # A message may leave the outbox meanwhile: it was told, there is nothing to keep.
+                    with suppress(FileNotFoundError) if _is_waiting(relative) else nullcontext():
+                        files[relative] = _take(path, partial / relative)
             if settings.simulated_mark.exists():
                 name = settings.simulated_mark.name
                 files[name] = _copy(settings.simulated_mark, partial / name)
@@ -172,6 +174,11 @@ def _close_warehouse(settings: Settings) -> int:
             " Stop the program that has the warehouse open (`sandwatch doctor` names it), then back up again"
         )
     return row[0] if row else 0
+
+
+def _is_waiting(name: str) -> bool:
+    """Whether a file of home is a message that waits to be told."""
+    return name.startswith("alerts/outbox/")
 
 
 def _kept_files(folder: Path) -> Iterator[Path]:
