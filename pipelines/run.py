@@ -170,6 +170,13 @@ def report(settings: Settings, week: str | None = None) -> Path:
     return weekly.write(settings, week)
 
 
+def issue(settings: Settings, week: str, stage: str, approved_by: str, reason: str = "") -> Path:
+    """Issue the report of an ISO week (preliminary, final or correction) and return its folder."""
+    from pipelines.report import weekly
+
+    return weekly.issue(settings, week, stage, approved_by, reason)
+
+
 def run_all(
     settings: Settings, week: str | None = None, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Settings:
     `notify_urls` are apprise addresses and may hold secrets: they come from the environment only and are
     never printed; so are `addresses`, by the name of their variable. `routes` names the file that says which
     audience is told what. With `is_purpose_required` no read of plates is answered that does not say why.
+    `auto_approve` is who answers for weekly reports that go out without being asked for; empty: somebody is asked.
     """
 
     home: Path
@@ -50,6 +51,7 @@ class Settings:
     notify_urls: tuple[str, ...] = ()
     actor: str = "unknown"
     is_purpose_required: bool = False
+    auto_approve: str = ""
     serve: ServeLimits = ServeLimits()
     routes: Path | None = None
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False, hash=False)
@@ -138,6 +140,7 @@ def load() -> Settings:
         notify_urls=tuple(os.environ.get("SANDWATCH_NOTIFY_URLS", "").split()),
         actor=os.environ.get("SANDWATCH_ACTOR") or _login_name(),
         is_purpose_required=required == "1",
+        auto_approve=os.environ.get("SANDWATCH_AUTO_APPROVE", "").strip(),
         serve=_serve_limits(),
         routes=Path(routes).expanduser().resolve() if routes else None,
         addresses={name: tuple(text.split()) for name, text in os.environ.items() if name.startswith(ADDRESS_PREFIX)},

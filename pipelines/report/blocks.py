@@ -15,12 +15,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """Rows of the edition with the statement that returns them; `name` names the data file beside the page."""
+    """Rows of the edition with the statement that returns them; `name` names the data file beside the page.
+
+    `types` are the DuckDB types of the columns, where the rows come from a statement.
+    """
 
     name: str
     sql: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    types: tuple[str, ...] = ()
 
     def cells(self) -> list[list[Any]]:
         """The rows as lists, in the order of `columns`."""
@@ -91,6 +95,33 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Series:
+    """One series of a ledger: what it measures, where, of what, its unit and decimals, and a figure for each week.
+
+    A share has the unit % and stays a share, 0..1.
+    """
+
+    measure: str
+    place: str
+    subject: str
+    unit: str
+    digits: int
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Series of a year side by side (底稿): as many figures a series as weeks, None where there is no figure."""
+
+    name: str
+    title: str
+    weeks: tuple[dt.date, ...]
+    series: tuple[Series, ...]
+    query: Query
+    foot: str
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A generated sentence; `style` is empty, `strong` for what needs action or `muted` for a caveat."""
 
@@ -142,6 +173,11 @@ class Week:
     is_holiday: bool
 
     @property
+    def before(self) -> str:
+        """Name of the week before."""
+        return f"{self.start - dt.timedelta(weeks=1):%G-W%V}"
+
+    @property
     def data_through(self) -> dt.date:
         """Newest ticket or quote up to the week's end; where neither came, the newest filing."""
         if self.ticket_through or self.quote_through:
@@ -187,7 +223,7 @@ class Report:
     """All a format needs, in reading order.
 
     `notes` are people's words on the week, `imprint` says what the report was made from: version of the code and of
-    the rules, edition, input snapshots.
+    the rules, edition, input snapshots. `ledgers` hold the series of a year, for the workbook.
     """
 
     language: str
@@ -201,6 +237,7 @@ class Report:
     issue: Issue = Issue()
     notes: tuple[Note, ...] = ()
     imprint: tuple[Sentence, ...] = ()
+    ledgers: tuple[Ledger, ...] = ()
 
     @property
     def blocks(self) -> tuple[Table | Chart, ...]:

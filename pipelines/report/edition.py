@@ -53,7 +53,8 @@ class Edition:
             sql: one SELECT over tables of the edition that moves or narrows rows; what they mean stands in sql/.
         """
         columns, rows = fetch(self.con, sql)
-        return Query(name, sql, columns, rows)
+        types = tuple(str(column[1]) for column in self.con.description or [])
+        return Query(name, sql, columns, rows, types)
 
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:

@@ -13,7 +13,7 @@ from pipelines.verbs.console import Json, Strict, Week, say, show
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this topic."""
-    for verb in (build, check, judge, publish, alert, report, run):
+    for verb in (build, check, judge, publish, alert, report, issue, run):
         app.command(verb.__name__)(verb)
 
 
@@ -82,6 +82,18 @@ def report(week: Week = None) -> None:
     from pipelines import run as steps
 
     say(str(steps.report(settings_module.load(), week)))
+
+
+def issue(
+    week: Annotated[str, typer.Option(help="ISO week, as 2026-W47.")],
+    stage: Annotated[str, typer.Option(help="preliminary (初报), final (终报) or correction (更正).")],
+    by: Annotated[str, typer.Option(help="Who lets it out.")],
+    reason: Annotated[str, typer.Option(help="Why, of a correction.")] = "",
+) -> None:
+    """Issue the report of a week: a numbered bundle that nobody writes again."""
+    from pipelines import run as steps
+
+    say(str(steps.issue(settings_module.load(), week, stage, by, reason)))
 
 
 def run(week: Week = None, strict: Strict = False, as_json: Json = False) -> None:
