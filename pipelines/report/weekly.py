@@ -16,10 +16,10 @@ from pipelines.report import edition, facts
 from pipelines.report.blocks import Issue, Note, Report
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.facts import Facts
-from pipelines.report.formats import data_files, page, pdf, picture_files
+from pipelines.report.formats import data_files, page, pdf, picture_files, workbook
 from pipelines.report.issuing import bundle, index_page, issued, made_from, notes, revisions
 from pipelines.report.issuing.made_from import MadeFrom
-from pipelines.report.parts import headline, health, method, overload, prices, projects, supply
+from pipelines.report.parts import headline, health, ledger, method, overload, prices, projects, supply
 from pipelines.report.parts import revisions as revisions_part
 from pipelines.report.words import Words
 from pipelines.settings import TIME_ZONE, Settings
@@ -31,6 +31,7 @@ FORMATS: tuple[Callable[[Report, Pictures], dict[str, bytes]], ...] = (
     page.files,
     pdf.files,
     data_files.files,
+    workbook.files,
     picture_files.files,
 )
 
@@ -131,6 +132,7 @@ def _composed(known: Facts, made: MadeFrom, words: Words, issue: Issue, written:
         issue=issue,
         notes=written,
         imprint=made.sentences(words),
+        ledgers=ledger.ledgers(known, words),
     )
 
 
