@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from _defaults import DEFAULT_ARGS, WAREHOUSE, no_retry_on_findings, tags
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
 
@@ -12,7 +14,9 @@ with DAG(
     description="Send price events that were not sent yet",
     # What waited for the end of quiet hours or for a dead channel goes out by the clock, also when nothing is loaded.
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("5 7,11,15,19 * * *", timezone=TIME_ZONE), assets=[WAREHOUSE]
+        # A start waits for the next of these times: before the first publication there is nothing to send.
+        timetable=CronTriggerTimetable("5 7,11,15,19 * * *", timezone=TIME_ZONE, run_immediately=timedelta()),
+        assets=[WAREHOUSE],
     ),
     catchup=False,
     max_active_runs=1,

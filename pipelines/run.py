@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.alerting.alerts import Summary
     from pipelines.alerting.freshness import FreshnessSummary
     from pipelines.feeds.ingest import IngestResult
+    from pipelines.report.issuing.asking import Question
     from pipelines.trust.checks import CheckSummary
 
 # What regulators query: everything past raw. Raw rows stay in the warehouse, behind the snapshots they repeat.
@@ -175,6 +176,28 @@ def issue(settings: Settings, week: str, stage: str, approved_by: str, reason: s
     from pipelines.report import weekly
 
     return weekly.issue(settings, week, stage, approved_by, reason)
+
+
+def question(settings: Settings, page: str, stage: str) -> Question | None:
+    """Return what is asked before a stage goes out; None where it is not due. `page` is what `report` returned."""
+    from pipelines.report import weekly
+
+    return weekly.question(settings, page, stage)
+
+
+def newest_report(settings: Settings) -> str | None:
+    """Return where the newest report lies below `reports/`: the newest issue of the newest week, or its draft."""
+    from pipelines.report.issuing import index_page
+
+    path = index_page.newest(settings)
+    return path.relative_to(settings.reports).as_posix() if path else None
+
+
+def report_file(settings: Settings, name: str) -> Path | None:
+    """Return a file of the reports by its address below `reports/`; None for anything else."""
+    from pipelines.report.issuing import index_page
+
+    return index_page.served(settings, name)
 
 
 def run_all(

@@ -51,11 +51,12 @@ def bag(airflow_database: Path) -> Any:
 
 
 @contextlib.contextmanager
-def at_home(settings: Settings) -> Iterator[None]:
+def at_home(settings: Settings, *, auto_approve: str = "") -> Iterator[None]:
     """Run tasks on this home, as a stack of it would."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDWATCH_HOME", str(settings.home))
         patch.delenv("SANDWATCH_NOTIFY_URLS", raising=False)
+        patch.setenv("SANDWATCH_AUTO_APPROVE", auto_approve)
         yield
 
 
@@ -287,13 +288,23 @@ def test_the_watch_publishes_and_alerts_in_one_run(bag: Any, both: Both) -> None
 def test_the_report_of_a_week_is_the_same_and_can_be_asked_for_again(bag: Any, both: Both) -> None:
     by_hand, by_dags, _ = both
     expected = run.report(by_hand, "2026-W46")
-    with at_home(by_dags):
+    with at_home(by_dags, auto_approve="李主任"):
         asked = bag.dags["weekly_report"].test(run_conf={"week": "2026-W46"})
+        draft = by_dags.reports / "2026-W46" / "report.html"
+        assert draft.read_bytes() == expected.read_bytes()
         # Monday 07:00 here, where it is still Sunday of week 46 in UTC: week 46 again, written anew.
         due = bag.dags["weekly_report"].test(logical_date=dt.datetime(2026, 11, 15, 23, tzinfo=dt.UTC))
-    assert [states(dag_run) for dag_run in (asked, due)] == [{"report": {"success"}}] * 2
-    assert [path.parent.name for path in by_dags.reports.rglob("report.html")] == ["2026-W46"]
-    assert (by_dags.reports / "2026-W46" / "report.html").read_bytes() == expected.read_bytes()
+    nobody = {
+        **{name: {"success"} for name in ("report", "due_preliminary", "due_final")},
+        **{name: {"skipped"} for name in ("ask_preliminary", "ask_final", "issue_final", "issue_preliminary")},
+    }
+    # Week 45 has no first issue, so no final one is due; the first of week 46 is out when the second run looks.
+    assert [states(dag_run) for dag_run in (asked, due)] == [nobody | {"issue_preliminary": {"success"}}, nobody]
+    pages = {path.parent.relative_to(by_dags.reports).as_posix() for path in by_dags.reports.rglob("report.html")}
+    issued = "2026-W46/issued/01-preliminary"
+    assert pages == {"2026-W46", "2026-W46/public", f"{issued}/internal", f"{issued}/public"}
+    assert "初报 第 1 号（李主任 签发）" in (by_dags.reports / issued / "internal" / "report.html").read_text("utf-8")
+    assert "2026-W46 初报第 1 号" in draft.read_text("utf-8")  # the second draft says what changed since
 
 
 def test_a_silent_source_is_told_of_by_the_morning_run_once(bag: Any, both: Both) -> None:

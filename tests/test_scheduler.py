@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -85,6 +86,34 @@ class Person:
                 process.kill()
 
 
+def assert_only_who_is_logged_in_reads_the_report(port: int, user: str, password: str) -> None:
+    """Airflow does not authenticate the app of a plugin: ours asks for the login at every address."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as anyone:
+        views = (
+            "/weekly-report/",
+            "/weekly-report/index.html",
+            "/weekly-report/2026-W47/report.html",
+            "/weekly-report/x",
+        )
+        assert [anyone.get(view).status_code for view in views] == [401] * len(views)
+        assert anyone.get(views[0], headers={"Authorization": "Bearer x.y.z"}).status_code in (401, 403)
+        token = anyone.post("/auth/token", json={"username": user, "password": password}).json()["access_token"]
+        plugins = anyone.get("/api/v2/plugins", headers={"Authorization": f"Bearer {token}"}).json()["plugins"]
+        assert [view["name"] for plugin in plugins for view in plugin["external_views"]] == ["周报 / Weekly report"]
+    # A browser sends the session as a cookie.
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", trust_env=False, cookies={"_token": token}, follow_redirects=True
+    ) as person:
+        page = person.get("/weekly-report/")
+        assert page.status_code == 200
+        assert page.url.path == "/weekly-report/2026-W47/issued/01-preliminary/internal/report.html"
+        assert "内部 · 初报 第 1 号" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert person.get(str(page.url.join("report.pdf"))).content[:5] == b"%PDF-"
+        for name in ("%2e%2e/airflow/passwords.json", "2026-W47/..%2f..%2fwarehouse.duckdb", "x%00.html", "latest"):
+            assert person.get(f"/weekly-report/{name}").status_code == 404
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, actor="test")
@@ -154,7 +183,31 @@ def test_a_dropped_file_comes_out_as_a_report_and_only_the_loopback_listens(
     assert len(runs("build")) == 1
 
     asked = api.trigger("weekly_report", {"week": "2026-W47"})
-    wait_for("the report is written", lambda: has_ended_well("weekly_report", asked))
+    of_run = f"/dags/weekly_report/dagRuns/{asked}"
+    question = wait_for(
+        "somebody is asked",
+        lambda: [
+            one
+            for one in api.call("GET", f"{of_run}/hitlDetails")["hitl_details"]
+            if one["task_instance"]["task_id"] == "ask_preliminary"
+        ],
+    )[0]
+    assert question["subject"] == "2026-W47 周报：初报可以签发吗？"
+    assert "全市发运" in question["body"]
+    assert question["options"] == ["Approve", "Reject"]
+    issued = settings.reports / "2026-W47" / "issued"
+    assert not issued.exists()
+    # A person reads first. Who answers within a second, before the scheduler has noted that the task waits, is asked
+    # a second time a minute later.
+    time.sleep(5)
+    api.call(
+        "PATCH",
+        f"{of_run}/taskInstances/ask_preliminary/-1/hitlDetails",
+        {"chosen_options": ["Approve"], "params_input": {}},
+    )
+    wait_for("the report is written and issued", lambda: has_ended_well("weekly_report", asked))
+    assert json.loads((issued / "log.jsonl").read_text("utf-8"))["approved_by"] == login[2]
+    assert_only_who_is_logged_in_reads_the_report(api.port, login[2], login[3])
     page = (settings.reports / "2026-W47" / "report.html").read_text(encoding="utf-8")
     assert "2026-W47" in page
     assert len(page) > 20_000

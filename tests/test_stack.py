@@ -18,7 +18,9 @@ from pipelines.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, language="en", notify_urls=("json://one", "json://two"), actor="who")
+    return Settings(
+        home=tmp_path, language="en", notify_urls=("json://one", "json://two"), actor="who", auto_approve="李主任"
+    )
 
 
 def test_a_busy_port_is_replaced_by_a_free_one() -> None:
@@ -49,6 +51,7 @@ def test_services_work_on_the_settings_of_whoever_starts_them(settings: Settings
         "SANDWATCH_LANGUAGE": "en",
         "SANDWATCH_NOTIFY_URLS": "json://one json://two",
         "SANDWATCH_ACTOR": "who",
+        "SANDWATCH_AUTO_APPROVE": "李主任",
     }
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:1234/execution/"
     assert "127.0.0.1" in environment["NO_PROXY"].split(",")

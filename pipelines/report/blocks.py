@@ -151,12 +151,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Headline:
-    """The first screen: tiles, lights by county and product, what changed, what needs action."""
+    """The first screen: tiles, lights by county and product, what changed, what needs action (not for the public)."""
 
     tiles: tuple[Tile, ...]
     lights: Table
     changes: tuple[Sentence, ...]
-    actions: Table
+    actions: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,8 @@ class Report:
     def blocks(self) -> tuple[Table | Chart, ...]:
         """Every table and chart, in reading order."""
         found = [block for section in (*self.sections, self.method) for block in section.blocks]
-        return (self.headline.lights, self.headline.actions, *found)
+        head = (self.headline.lights, self.headline.actions)
+        return (*(table for table in head if table), *found)
 
     @property
     def queries(self) -> dict[str, Query]:

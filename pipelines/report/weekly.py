@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import BusyError, WrongCallError
 from pipelines.publishing import editions
 from pipelines.report import edition, facts
-from pipelines.report.blocks import Issue, Note, Report
+from pipelines.report.blocks import Issue, Note, Report, Week
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.facts import Facts
-from pipelines.report.formats import data_files, page, pdf, picture_files, workbook
-from pipelines.report.issuing import bundle, index_page, issued, made_from, notes, revisions
+from pipelines.report.formats import data_files, page, pdf, picture_files, wordfile, workbook
+from pipelines.report.issuing import asking, bundle, index_page, issued, made_from, notes, revisions
 from pipelines.report.issuing.made_from import MadeFrom
-from pipelines.report.parts import headline, health, ledger, method, overload, prices, projects, supply
+from pipelines.report.parts import headline, health, ledger, method, overload, prices, projects, public, supply
 from pipelines.report.parts import revisions as revisions_part
 from pipelines.report.words import Words
 from pipelines.settings import TIME_ZONE, Settings
@@ -32,8 +33,12 @@ FORMATS: tuple[Callable[[Report, Pictures], dict[str, bytes]], ...] = (
     pdf.files,
     data_files.files,
     workbook.files,
+    wordfile.files,
     picture_files.files,
 )
+
+# Where the draft of an edition lies below its week.
+FOLDERS = {"internal": "", "public": "public"}
 
 
 def write(settings: Settings, week: str | None = None) -> Path:
@@ -48,11 +53,33 @@ def write(settings: Settings, week: str | None = None) -> Path:
         InputRefusedError: the notes of the week cannot be read.
         MachineError: the editions folder is not as publishing left it, or the disk refuses.
     """
-    report, about, _ = _written(settings, week, Issue())
-    folder = settings.reports / report.week.iso_week
-    bundle.put(folder, _files(report), about)
+    found = _written(settings, week, Issue())
+    folder = settings.reports / found["internal"].report.week.iso_week
+    for name, one in found.items():
+        bundle.put(folder / FOLDERS[name], _files(one.report), one.about)
     index_page.write(settings)
     return folder / page.NAME
+
+
+def question(settings: Settings, page_path: str, stage: str) -> asking.Question | None:
+    """Return the question whether the stage of a week may go out; None where it is not due.
+
+    Args:
+        settings: where the reports live, and the language.
+        page_path: page of the week's draft, as `write` returned it.
+        stage: preliminary, of that week; final, of the week before, whose draft is written anew.
+    """
+    week = Path(page_path).parent.name
+    week = asking.week_before(week) if stage == "final" else week
+    folder = settings.reports / week
+    try:
+        issued.next_issue(folder, stage, "?")
+    except WrongCallError:
+        return None
+    if stage == "final":
+        write(settings, week)
+    about = bundle.read(folder)
+    return asking.question(about, stage, Words(settings.language)) if about else None
 
 
 def issue(settings: Settings, week: str, stage: str, approved_by: str, reason: str = "") -> Path:
@@ -72,10 +99,10 @@ def issue(settings: Settings, week: str, stage: str, approved_by: str, reason: s
     """
     folder = settings.reports / week.strip().upper()
     next_one = issued.next_issue(folder, stage, approved_by, reason)
-    report, about, found = _written(settings, week, next_one)
-    extra = _notice(report, found) if found and stage != "preliminary" else {}
-    files = {**_files(report), **extra}
-    bundles = {"internal": (files, about)}
+    bundles = {}
+    for name, one in _written(settings, week, next_one).items():
+        extra = _notice(one.report, one.changed) if one.changed and stage != "preliminary" else {}
+        bundles[name] = ({**_files(one.report), **extra}, one.about)
     target = issued.write(folder, next_one, bundles)
     index_page.write(settings)
     return target
@@ -109,7 +136,32 @@ def compose(
     known = facts.read(edition.Edition(con, edition.week_of(con, week)), is_simulated=is_simulated)
     made = made_from.read(con, known.week)
     report = _composed(known, made, Words(language), issue or Issue(), written)
-    return _with_revisions(report, known, made, earlier)[0]
+    return _with_revisions(report, known.edition, made, earlier)[0]
+
+
+def compose_public(
+    con: duckdb.DuckDBPyConnection,
+    week: Week,
+    made: MadeFrom,
+    language: str,
+    *,
+    is_simulated: bool = False,
+    issue: Issue | None = None,
+) -> Report:
+    """Return the public report of a week from a connection to a public edition.
+
+    Args:
+        con: the connection.
+        week: the week with its data-through days, as the regulator edition tells them.
+        made: what the editions were made from.
+        language: zh or en.
+        is_simulated: whether all of it is invented, which the report then says.
+        issue: which issue it is; by default a draft.
+    """
+    words = Words(language)
+    which = dataclasses.replace(issue or Issue(), edition="public")
+    report = public.report(edition.Edition(con, week), words, which, is_simulated=is_simulated)
+    return dataclasses.replace(report, imprint=made.sentences(words, is_public=True))
 
 
 def _composed(known: Facts, made: MadeFrom, words: Words, issue: Issue, written: tuple[Note, ...]) -> Report:
@@ -137,39 +189,69 @@ def _composed(known: Facts, made: MadeFrom, words: Words, issue: Issue, written:
 
 
 def _with_revisions(
-    report: Report, known: Facts, made: MadeFrom, earlier: issued.Issued | None
+    report: Report, seen: edition.Edition, made: MadeFrom, earlier: issued.Issued | None
 ) -> tuple[Report, revisions.Revisions | None]:
-    words = Words(report.language)
-    changed = revisions.compare(earlier, report.queries, made, words) if earlier else None
-    last = revisions_part.section(known, changed, words)
+    words, name = Words(report.language), report.issue.edition
+    changed = revisions.compare(earlier, report.queries, made, words, edition=name) if earlier else None
+    figures = report.queries["public_supply_history"] if report.issue.is_public else None
+    last = revisions_part.section(seen, changed, words, figures)
     return dataclasses.replace(report, sections=(*report.sections, last)), changed
 
 
-def _written(
-    settings: Settings, week: str | None, issue: Issue
-) -> tuple[Report, dict[str, Any], revisions.Revisions | None]:
+@dataclasses.dataclass(frozen=True)
+class _Written:
+    """A report with what its manifest tells and what changed since the issue before."""
+
+    report: Report
+    about: dict[str, Any]
+    changed: revisions.Revisions | None
+
+
+def _written(settings: Settings, week: str | None, issue: Issue) -> dict[str, _Written]:
+    """The internal and the public report of a week, both of one publication."""
     import duckdb
 
-    path = editions.current(settings, "regulator")
-    with duckdb.connect(str(path), read_only=True) as con:
-        con.execute(f"SET TimeZone = '{TIME_ZONE}'")
+    paths = {name: editions.current(settings, name) for name in ("regulator", "public")}
+    if len({editions.build_of(path) for path in paths.values()}) > 1:
+        raise BusyError("the editions are being published just now; write the report when that is done")
+    is_simulated = settings.simulated_mark.exists()
+    with (
+        duckdb.connect(str(paths["regulator"]), read_only=True) as con,
+        duckdb.connect(str(paths["public"]), read_only=True) as public_con,
+    ):
+        for one in (con, public_con):
+            one.execute(f"SET TimeZone = '{TIME_ZONE}'")
         found = edition.week_of(con, week)
         said = notes.read(settings.reports / found.iso_week / notes.NAME)
-        known = facts.read(edition.Edition(con, found), is_simulated=settings.simulated_mark.exists())
+        known = facts.read(edition.Edition(con, found), is_simulated=is_simulated)
         made = made_from.read(con, found)
-        report = _composed(known, made, Words(settings.language), issue, said)
-        report, changed = _with_revisions(report, known, made, _earlier(settings, found.iso_week, found.before))
-    about = {
-        "iso_week": found.iso_week,
-        "week_start": found.start.isoformat(),
-        "language": settings.language,
-        "issue": dataclasses.asdict(issue),
-        "data_through": found.data_through.isoformat(),
+        earlier = _earlier(settings, found.iso_week, found.before)
+        drawn = (
+            (_composed(known, made, Words(settings.language), issue, said), known.edition),
+            (
+                compose_public(public_con, found, made, settings.language, is_simulated=is_simulated, issue=issue),
+                edition.Edition(public_con, found),
+            ),
+        )
+        reports = [_with_revisions(report, seen, made, earlier) for report, seen in drawn]
+    return {
+        report.issue.edition: _Written(report, _about(report, made, settings.language), changed)
+        for report, changed in reports
+    }
+
+
+def _about(report: Report, made: MadeFrom, language: str) -> dict[str, Any]:
+    week = report.week
+    return {
+        "iso_week": week.iso_week,
+        "week_start": week.start.isoformat(),
+        "language": language,
+        "issue": dataclasses.asdict(report.issue),
+        "data_through": week.data_through.isoformat(),
         "tiles": [dataclasses.asdict(tile) for tile in report.headline.tiles],
         "notes": [note.signed_by for note in report.notes],
-        **made.to_json(),
+        **made.to_json(is_public=report.issue.is_public),
     }
-    return report, about, changed
 
 
 def _earlier(settings: Settings, week: str, before: str) -> issued.Issued | None:

@@ -28,6 +28,7 @@ def airflow_settings(settings: Settings) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -71,6 +72,7 @@ def service_environment(settings: Settings, port: int) -> tuple[dict[str, str], 
         "SANDWATCH_LANGUAGE": settings.language,
         "SANDWATCH_NOTIFY_URLS": " ".join(settings.notify_urls),
         "SANDWATCH_ACTOR": settings.actor,
+        "SANDWATCH_AUTO_APPROVE": settings.auto_approve,
     }, kept["password"]
 
 

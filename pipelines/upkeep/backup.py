@@ -18,11 +18,11 @@ from pipelines.settings import Settings
 from pipelines.upkeep.rebuild import wal_of
 
 MANIFEST = "manifest.json"
-# What a backup carries besides the warehouse; editions, reports and typed rows are made from these again.
-FOLDERS = ("snapshots", "alerts", "logs", "access")
+# What a backup carries besides the warehouse; editions, drafts of reports and typed rows are made from these again.
+FOLDERS = ("snapshots", "alerts", "logs", "access", "reports")
 # What was told to people and asked by them stays so, whatever the warehouse goes back to; and nobody whose access was
 # revoked since gets it back.
-NEVER_TAKEN_BACK = ("alerts", "logs", "access")
+NEVER_TAKEN_BACK = ("alerts", "logs", "access", "reports")
 
 
 @dataclass
@@ -183,8 +183,18 @@ def _is_waiting(name: str) -> bool:
 
 def _kept_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
+        if (
+            path.is_file()
+            and not path.name.startswith(".")
+            and not (folder.name == "reports" and _is_draft(path, folder))
+        ):
             yield path
+
+
+def _is_draft(path: Path, reports: Path) -> bool:
+    """Whether a file of the reports is made again: all but what was issued, and what people wrote."""
+    inner = path.relative_to(reports).parts
+    return not (inner[1:2] == ("issued",) or inner[1:] == ("notes.md",))
 
 
 def _take(path: Path, target: Path) -> dict[str, Any]:

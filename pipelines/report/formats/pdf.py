@@ -7,9 +7,9 @@ from typing import Any
 
 from pipelines import typesetting
 from pipelines.alerting.channels import without_plates
-from pipelines.report.blocks import Cell, Chart, Column, Report, Sentence, Table
-from pipelines.report.charts.figures import width_em
+from pipelines.report.blocks import Cell, Chart, Report, Sentence, Table
 from pipelines.report.charts.pictures import Pictures
+from pipelines.report.formats import widths
 from pipelines.report.words import Words
 
 NAME = "report.pdf"
@@ -17,7 +17,6 @@ TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 # Widths in em of the table's type: what a page holds upright and lying, the gap of a column, the least that a column
 # of words can do with, and the most that it is given.
 TYPE_PT = 7.6
-UPRIGHT_EM, LYING_EM, GAP_EM, LEAST_EM, MOST_EM = 64.0, 96.0, 1.0, 7.0, 16.0
 
 
 def files(report: Report, pictures: Pictures) -> dict[str, bytes]:
@@ -47,7 +46,7 @@ def _page(report: Report, words: Words) -> dict[str, Any]:
         "tiles": [vars(tile) for tile in head.tiles],
         "lights": _table(head.lights),
         "changes": _sentences(head.changes),
-        "actions": _table(head.actions),
+        "actions": _table(head.actions) if head.actions else None,
         "sections": [
             {
                 "title": section.title,
@@ -85,16 +84,15 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     columns = [
-        {"title": column.title, "unit": column.unit, "is_number": column.is_number, "em": _em(table, place)}
-        for place, column in enumerate(table.columns)
+        {"title": column.title, "unit": column.unit, "is_number": column.is_number, "em": em}
+        for column, em in zip(table.columns, widths.columns_em(table), strict=True)
     ]
-    wanted = sum(_least_em(column) for column in columns)
     return {
         "kind": "table",
         "title": table.title,
         "columns": columns,
-        "is_wide": wanted > UPRIGHT_EM,
-        "size_pt": TYPE_PT * min(1.0, LYING_EM / wanted),
+        "is_wide": widths.is_wide(table),
+        "size_pt": TYPE_PT * widths.shrink(table),
         "rows": [[_cell(cell) for cell in row] for row in table.rows],
         "total_rows": table.total_rows,
         "foot": table.foot,
@@ -106,23 +104,6 @@ def _cell(cell: Cell) -> dict[str, str]:
     kind, *rest = cell.style.split() or [""]
     return {"text": cell.text, "note": cell.note, "light": rest[-1] if kind in ("light", "tag") and rest else "",
             "style": "" if kind in ("light", "tag") else cell.style}  # fmt: skip
-
-
-def _least_em(column: dict[str, Any]) -> float:
-    em: float = column["em"]
-    return GAP_EM + (em if column["is_number"] else min(em, LEAST_EM))
-
-
-def _em(table: Table, place: int) -> float:
-    """Width that a column asks for: numbers stay on one line, words may break."""
-    column: Column = table.columns[place]
-    cells = [row[place] for row in table.rows]
-    text = max((width_em(cell.text) for cell in cells), default=2.0)
-    note = max((width_em(cell.note) for cell in cells), default=0.0) * 0.85
-    head = width_em(column.title) if column.is_number else min(width_em(column.title), 5.0)
-    if column.is_number:
-        return max(text, note, min(head, 6.0), 2.0)
-    return max(min(max(text, note), MOST_EM), head, 2.0)
 
 
 def _masked(value: Any) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME, LATEST = "index.html", "latest"
 FORMATS = ("html", "pdf", "docx", "xlsx")
+SERVED = (*(f".{name}" for name in FORMATS), ".csv", ".parquet", ".png", ".json", ".md")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,20 @@ def newest(settings: Settings) -> Path | None:
         if bundle.read(folder) is not None:
             return folder / "report.html"
     return None
+
+
+def served(settings: Settings, name: str) -> Path | None:
+    """Return the file of a report by its address below `reports/`; None for what is no file of a report.
+
+    Nothing outside the folder is served, wherever dots and links lead, and nothing hidden.
+    """
+    root = settings.reports.resolve()
+    if "\0" in name:
+        return None
+    path = (root / name).resolve()
+    if not path.is_relative_to(root) or not path.is_file() or path.suffix not in SERVED:
+        return None
+    return None if any(part.startswith(".") for part in path.relative_to(root).parts) else path
 
 
 def _folders(settings: Settings) -> list[Path]:

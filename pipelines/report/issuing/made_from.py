@@ -34,23 +34,24 @@ class MadeFrom:
         """One SHA-256 over all input files, in the order they were loaded."""
         return hashlib.sha256("\n".join(load["snapshot_sha256"] for load in self.loads).encode()).hexdigest()
 
-    def to_json(self) -> dict[str, Any]:
-        """What the manifest keeps; days as text."""
+    def to_json(self, *, is_public: bool = False) -> dict[str, Any]:
+        """What the manifest keeps; days as text. For the public no files: their names may name firms."""
         loads = [
             {name: str(value) if name.endswith("_on") and value else value for name, value in load.items()}
             for load in self.loads
         ]
-        return {
-            "code_version": self.code_version, "rules_sha256": self.rules_sha256,
-            "inputs_sha256": self.inputs_sha256, "inputs": loads,
+        versions = {
+            "code_version": self.code_version, "rules_sha256": self.rules_sha256, "inputs_sha256": self.inputs_sha256
         }  # fmt: skip
+        return versions if is_public else {**versions, "inputs": loads}
 
-    def sentences(self, words: Words) -> tuple[Sentence, ...]:
+    def sentences(self, words: Words, *, is_public: bool = False) -> tuple[Sentence, ...]:
         """Return it as the imprint of a report."""
+        inputs = "imprint.inputs_public" if is_public else "imprint.inputs"
         return (
             Sentence(words("imprint.code", version=self.code_version)),
             Sentence(words("imprint.rules", sha256=self.rules_sha256)),
-            Sentence(words("imprint.inputs", count=len(self.loads), sha256=self.inputs_sha256)),
+            Sentence(words(inputs, count=len(self.loads), sha256=self.inputs_sha256)),
         )
 
 

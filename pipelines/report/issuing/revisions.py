@@ -40,6 +40,14 @@ WATCHED = {
         ("price_yuan", "price_index", "level"),
         "price_quote",
     ),
+    "public_supply_history": Watched(
+        ("county_code", "week_start"),
+        ("dispatch_t", "completeness_share", "utilisation_share"),
+        "weighbridge_ticket",
+    ),
+    "public_price_history": Watched(
+        ("area_code", "product_id", "unit", "basis", "tax", "week_start"), ("price_index",), "price_quote"
+    ),
     "overload_history": Watched(
         ("county_code", "week_start"),
         ("breached_count", "over_rate_per_1000", "undetermined_share"),
@@ -78,7 +86,9 @@ class Revisions:
     is_code_changed: bool
 
 
-def compare(since: Issued, queries: Mapping[str, Query], now: MadeFrom, words: Words) -> Revisions:
+def compare(
+    since: Issued, queries: Mapping[str, Query], now: MadeFrom, words: Words, *, edition: str = "internal"
+) -> Revisions:
     """Return what the figures of today say otherwise than those of an issue, as far as both print them.
 
     Args:
@@ -86,6 +96,7 @@ def compare(since: Issued, queries: Mapping[str, Query], now: MadeFrom, words: W
         queries: the listings of today, by name.
         now: what they were made from.
         words: the language in which figures are printed; a difference that no reader sees is none.
+        edition: internal or public.
     """
     known = {load["snapshot_sha256"] for load in since.about["inputs"]}
     loads = tuple(load for load in now.loads if load["snapshot_sha256"] not in known)
@@ -99,7 +110,7 @@ def compare(since: Issued, queries: Mapping[str, Query], now: MadeFrom, words: W
     last = dt.date.fromisoformat(since.about["week_start"])
     changes = []
     for name, watched in WATCHED.items():
-        before = _rows(since.folder / "internal" / "data" / f"{name}.csv")
+        before = _rows(since.folder / edition / "data" / f"{name}.csv")
         if name not in queries or before is None:
             continue
         after = list(csv.DictReader(io.StringIO(as_csv(queries[name].columns, queries[name].cells()))))

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Query, Section, Sentence, Table
-from pipelines.report.facts import Facts
+from pipelines.report.edition import Edition
 from pipelines.report.issuing.revisions import Revisions, loaded_by_feed
 from pipelines.report.words import NOTHING, Words
 
 MOST = 30  # rows on the page; the file beside an issue has them all
 
 
-def section(facts: Facts, revisions: Revisions | None, words: Words) -> Section:
-    """Return the part on revisions; without an earlier issue it says so."""
+def section(edition: Edition, revisions: Revisions | None, words: Words, figures: Query | None = None) -> Section:
+    """Return the part on revisions; without an earlier issue it says so.
+
+    Args:
+        edition: the edition the report is made from.
+        revisions: what changed.
+        words: the language.
+        figures: the listing that the changes are of, where the loads since (with names of files) may not be listed.
+    """
     title = words("section.revisions")
     if revisions is None:
         return Section("revisions", title, (Sentence(words("revision.none_before"), "muted"),))
@@ -32,7 +39,7 @@ def section(facts: Facts, revisions: Revisions | None, words: Words) -> Section:
         found.append(Sentence(words("revision.rules"), "strong"))
     if revisions.is_code_changed:
         found.append(Sentence(words("revision.code"), "muted"))
-    blocks = (_table(facts, revisions, words),) if revisions.changes else ()
+    blocks = (_table(edition, revisions, words, figures or _loads(edition, revisions)),) if revisions.changes else ()
     return Section("revisions", title, tuple(found), blocks)
 
 
@@ -47,7 +54,7 @@ def issue_name(revisions: Revisions, words: Words) -> str:
     )
 
 
-def _table(facts: Facts, revisions: Revisions, words: Words) -> Table:
+def _table(edition: Edition, revisions: Revisions, words: Words, query: Query) -> Table:
     rows = [
         (
             Cell(f"{change.week_start:%G-W%V}"),
@@ -66,21 +73,21 @@ def _table(facts: Facts, revisions: Revisions, words: Words) -> Table:
         title=words("revision.title"),
         columns=tuple(Column(words(f"column.{key}"), "", key in ("before", "after")) for key in keys),
         rows=tuple(rows),
-        query=_loads(facts, revisions),
+        query=query,
         foot=fact.foot(
             words,
-            facts.week.data_through,
+            edition.week.data_through,
             "ticket_and_quotes",
             words("revision.more", count=left) if left else words("revision.note"),
         ),
     )
 
 
-def _loads(facts: Facts, revisions: Revisions) -> Query:
+def _loads(edition: Edition, revisions: Revisions) -> Query:
     """The loads since that issue, as the edition lists them."""
     last = max((int(load["load_no"]) for load in revisions.since.about["inputs"]), default=0)
     columns = "load_no, feed, source, file_name, first_period_on, last_period_on, accepted_count"
-    return facts.edition.query(
+    return edition.query(
         "loads_since",
         f"SELECT {columns} FROM meta.load_account WHERE load_no > {last} ORDER BY load_no",
     )

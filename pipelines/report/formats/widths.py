@@ -1,0 +1,44 @@
+"""How wide the columns of a table want to be, in em: whether it fits an upright page, and at which size."""
+
+from __future__ import annotations
+
+from pipelines.report.blocks import Column, Table
+from pipelines.report.charts.figures import width_em
+
+# Type of 8.5 pt on A4: what an upright page and one turned on its side hold, in em.
+UPRIGHT_EM, LYING_EM = 64.0, 96.0
+GAP_EM, LEAST_EM, MOST_EM = 1.0, 7.0, 16.0
+
+
+def columns_em(table: Table) -> list[float]:
+    """Return the width each column asks for: numbers stay on one line, words may break."""
+    return [_column_em(table, place) for place in range(len(table.columns))]
+
+
+def least_em(table: Table) -> float:
+    """Return the width under which the table would be cut or its numbers broken."""
+    return sum(
+        GAP_EM + (em if column.is_number else min(em, LEAST_EM))
+        for column, em in zip(table.columns, columns_em(table), strict=True)
+    )
+
+
+def is_wide(table: Table) -> bool:
+    """Whether the table wants a page on its side."""
+    return least_em(table) > UPRIGHT_EM
+
+
+def shrink(table: Table) -> float:
+    """Return the factor of type at which a page on its side holds the table; 1 where it does anyway."""
+    return min(1.0, LYING_EM / least_em(table))
+
+
+def _column_em(table: Table, place: int) -> float:
+    column: Column = table.columns[place]
+    cells = [row[place] for row in table.rows]
+    text = max((width_em(cell.text) for cell in cells), default=2.0)
+    note = max((width_em(cell.note) for cell in cells), default=0.0) * 0.85
+    head = width_em(column.title) if column.is_number else min(width_em(column.title), 5.0)
+    if column.is_number:
+        return max(text, note, min(head, 6.0), 2.0)
+    return max(min(max(text, note), MOST_EM), head, 2.0)
