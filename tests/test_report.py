@@ -25,7 +25,7 @@ from pipelines.publishing.query_output import as_csv
 from pipelines.report import blocks, edition, weekly, words
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import data_files, page
-from pipelines.report.parts import projects
+from pipelines.report.parts import verdict_words
 from pipelines.rules import levels
 from pipelines.settings import Settings
 
@@ -158,7 +158,8 @@ def test_overloads_on_the_page_are_the_simulated_overloads(city: Settings, con: 
 def test_the_planted_price_spike_is_the_headline(con: duckdb.DuckDBPyConnection) -> None:
     report = weekly.compose(con, WEEK, "zh")
     tile = report.headline.tiles[0]
-    assert (tile.value, tile.note) == ("橙", "确山县 机制砂")
+    assert (tile.value, tile.note.split(" · ")[0]) == ("橙", "确山县 机制砂")
+    assert "界限 ≥\u00a020%" in tile.note
     episodes = cells(report, "price_episodes")
     assert episodes[0][0] == "橙"
     assert episodes[0][1].startswith("确山县机制砂")
@@ -167,15 +168,20 @@ def test_the_planted_price_spike_is_the_headline(con: duckdb.DuckDBPyConnection)
     assert "各县区人民政府" in advice[4]  # from 橙 on the clause on emergency plans speaks too
 
 
-def test_no_plate_of_the_truth_is_in_the_page_or_its_data(city: Settings, written: Path) -> None:
+def test_no_plate_of_the_truth_is_outside_the_overload_annex(city: Settings, written: Path) -> None:
     rows = duckdb.sql(f"SELECT DISTINCT plate FROM '{city.home}/truth/releases.parquet' WHERE plate <> ''").fetchall()
     plates = {row[0] for row in rows}
     assert len(plates) > 100
     texts = [path for path in written.parent.rglob("*") if path.suffix in (".html", ".csv", ".json")]
     assert len(texts) > 20
-    found = "".join(path.read_text(encoding="utf-8") for path in texts)
-    body = re.search("|".join(map(re.escape, sorted(plates))), found)
-    assert body is None
+    any_plate = re.compile("|".join(map(re.escape, sorted(plates))))
+    bearing = {str(path.relative_to(written.parent)) for path in texts if any_plate.search(path.read_text("utf-8"))}
+    assert bearing == {"report.html", "data/overload_annex.csv"}
+    figures = re.findall(r"<figure.*?</figure>", written.read_text(encoding="utf-8"), re.DOTALL)
+    annex = [figure for figure in figures if any_plate.search(figure)]
+    assert len(annex) == 1
+    assert "data/overload_annex.csv" in annex[0]
+    assert not any_plate.search(written.read_text(encoding="utf-8").replace(annex[0], ""))
 
 
 def test_a_plate_in_a_name_is_masked(con: duckdb.DuckDBPyConnection) -> None:
@@ -245,7 +251,8 @@ def test_the_same_edition_and_week_give_the_same_bytes(city: Settings, written: 
         weekly.write(city, WEEK)
     assert bundle() == before
     assert {path.name for path in written.parent.iterdir()} == {
-        "charts", "data", "manifest.json", "public", "report.html", "report.docx", "report.pdf", "report.xlsx",
+        "charts", "data", "manifest.json", "public", "report.html", "report.docx", "report.pdf",
+        "report.xlsx", "sources",
     }  # fmt: skip
 
 
@@ -295,9 +302,9 @@ def test_verdict_words(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_a_figure_never_looks_like_its_threshold_when_it_is_not(con: duckdb.DuckDBPyConnection) -> None:
-    assert projects.exact(Decimal("79.99999"), Decimal(80)) == "79.99999"
-    assert projects.exact(Decimal(80), Decimal(80)) == "80.0"
-    assert projects.exact(Decimal("83.21"), Decimal(80)) == "83.2"
+    assert verdict_words.exact(Decimal("79.99999"), Decimal(80)) == "79.99999"
+    assert verdict_words.exact(Decimal(80), Decimal(80)) == "80.0"
+    assert verdict_words.exact(Decimal("83.21"), Decimal(80)) == "83.2"
     values = {row[3] for row in cells(weekly.compose(con, WEEK, "zh"), "project_findings")}
     assert "2,999,999 吨/年" in values  # planted: one tonne under the floor
     assert any(value.startswith("79.9") and "80" not in value[:5] for value in values)

@@ -79,6 +79,15 @@ def column_label(contract: Contract, column: str, language: str) -> str:
     return aliases[0] if language == "zh" and aliases else column
 
 
+def wrong_and_remedy(code: str, contract: Contract | None, language: str) -> tuple[str, str]:
+    """Return what is wrong with a row that was put aside for a reason, and what to do about it."""
+    if code in REASONS:
+        return REASONS[code][0 if language == "en" else 1]
+    rule = next((rule for rule in contract.row_rules if rule.code == code), None) if contract else None
+    what = (rule.text if language == "en" else rule.text_zh) if rule else code
+    return what, "check the row" if language == "en" else "请核对该行"
+
+
 def reject_message(
     code: str,
     line: int,
@@ -91,12 +100,7 @@ def reject_message(
 ) -> str:
     """Return where, what, how much, against what, and what to do, for one row put aside."""
     place = f"line {line}" if language == "en" else f"第 {line} 行"
-    if code in REASONS:
-        what, remedy = REASONS[code][0 if language == "en" else 1]
-    else:
-        rule = next(rule for rule in contract.row_rules if rule.code == code) if contract else None
-        what = (rule.text if language == "en" else rule.text_zh) if rule else code
-        remedy = "check the row" if language == "en" else "请核对该行"
+    what, remedy = wrong_and_remedy(code, contract, language)
     if contract is None or column is None:
         return f"{place}: {detail or what}; {remedy}" if language == "en" else f"{place}：{what}；{remedy}"
     shown = "empty" if value is None and language == "en" else "空" if value is None else repr(value)

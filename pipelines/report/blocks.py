@@ -12,12 +12,21 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+# A private sign that no feed keeps; it stands inside a plate that people may see, so that masking does not know it.
+SHOWN = "\ue000"
+
+
+def shown_plate(plate: str) -> str:
+    """Return a plate for a cell of the overload annex, the only place of a report that shows any."""
+    return plate[:1] + SHOWN + plate[1:]
+
 
 @dataclass(frozen=True)
 class Query:
     """Rows of the edition with the statement that returns them; `name` names the data file beside the page.
 
-    `types` are the DuckDB types of the columns, where the rows come from a statement.
+    `types` are the DuckDB types of the columns, where the rows come from a statement. `has_plates` is said of the one
+    listing whose plates people may see (the annex of the internal edition); everywhere else formats mask them.
     """
 
     name: str
@@ -25,6 +34,7 @@ class Query:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     types: tuple[str, ...] = ()
+    has_plates: bool = False
 
     def cells(self) -> list[list[Any]]:
         """The rows as lists, in the order of `columns`."""

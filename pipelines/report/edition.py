@@ -45,16 +45,17 @@ class Edition:
         columns = f"* EXCLUDE ({without})" if without else "*"
         return self.query(table.split(".")[1], f"SELECT {columns} FROM {table} ORDER BY {order}")
 
-    def query(self, name: str, sql: str) -> Query:
+    def query(self, name: str, sql: str, *, has_plates: bool = False) -> Query:
         """Rows of a statement, which is printed beside its figure and must return the same rows in any client.
 
         Args:
             name: name of its data file.
             sql: one SELECT over tables of the edition that moves or narrows rows; what they mean stands in sql/.
+            has_plates: whether it lists plates that people may see.
         """
         columns, rows = fetch(self.con, sql)
         types = tuple(str(column[1]) for column in self.con.description or [])
-        return Query(name, sql, columns, rows, types)
+        return Query(name, sql, columns, rows, types, has_plates)
 
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:

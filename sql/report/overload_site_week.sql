@@ -18,6 +18,8 @@ columns:
   breached_count: releases over the limit
   undetermined_count: releases that cannot be determined
   over_rate_per_1000: over the limit per 1,000 determinable releases
+  over_rate_low_per_1000: lower end of its 95 % interval (Wilson score, two-sided)
+  over_rate_high_per_1000: upper end of it
   over_t: mass over the limit, t, a lower bound
   max_over_share: highest rate over the limit of one release
   breached_4w_count: releases over the limit in this week and the 3 before
@@ -39,7 +41,9 @@ site AS (
             PARTITION BY site_id
             ORDER BY week_start
             RANGE BETWEEN INTERVAL 21 DAYS PRECEDING AND CURRENT ROW
-        ))::BIGINT AS breached_4w_count
+        ))::BIGINT AS breached_4w_count,
+        breached_count / nullif(determinable_count, 0) AS rate,
+        1.96 * 1.96 / nullif(determinable_count, 0) AS spread
     FROM mart.overload_site_week
 )
 
@@ -56,6 +60,14 @@ SELECT
     site.breached_count,
     site.undetermined_count,
     site.over_rate_per_1000,
+    (
+        1000 * (site.rate + site.spread / 2 - sqrt(site.spread * (site.rate * (1 - site.rate) + site.spread / 4)))
+        / (1 + site.spread)
+    )::DECIMAL(9, 3) AS over_rate_low_per_1000,
+    (
+        1000 * (site.rate + site.spread / 2 + sqrt(site.spread * (site.rate * (1 - site.rate) + site.spread / 4)))
+        / (1 + site.spread)
+    )::DECIMAL(9, 3) AS over_rate_high_per_1000,
     site.over_t,
     heaviest.max_over_share,
     site.breached_4w_count

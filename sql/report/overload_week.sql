@@ -16,6 +16,8 @@ columns:
   exempt_count: releases exempt by evidence
   undetermined_count: releases that cannot be determined
   over_rate_per_1000: over the limit per 1,000 determinable releases
+  over_rate_low_per_1000: lower end of its 95 % interval (Wilson score, two-sided)
+  over_rate_high_per_1000: upper end of it
   undetermined_share: undetermined by judged releases
   over_t: mass over the limit, t, a lower bound
 */
@@ -50,25 +52,60 @@ WITH placed AS (
     FROM mart.overload_site_week AS site
     CROSS JOIN reference.region AS city
     WHERE city.kind = 'city'
+),
+
+counted AS (
+    SELECT
+        week_start,
+        place_code,
+        sum(release_count)::BIGINT AS release_count,
+        sum(determinable_count)::BIGINT AS determinable_count,
+        sum(breached_count)::BIGINT AS breached_count,
+        sum(beyond_error_count)::BIGINT AS beyond_error_count,
+        sum(usable_count)::BIGINT AS usable_count,
+        sum(exempt_count)::BIGINT AS exempt_count,
+        sum(undetermined_count)::BIGINT AS undetermined_count,
+        sum(over_t)::DECIMAL(18, 3) AS over_t
+    FROM placed
+    GROUP BY week_start, place_code
+),
+
+-- Wilson score interval: it holds near a rate of 0 and for few releases, where the plain one does not.
+measured AS (
+    SELECT
+        *,
+        breached_count / nullif(determinable_count, 0) AS rate,
+        1.96 * 1.96 / nullif(determinable_count, 0) AS spread
+    FROM counted
 )
 
 SELECT
-    placed.week_start,
-    placed.place_code AS county_code,
+    measured.week_start,
+    measured.place_code AS county_code,
     region.county_name,
     coalesce(region.kind = 'city', FALSE) AS is_city,
-    sum(placed.release_count)::BIGINT AS release_count,
-    sum(placed.determinable_count)::BIGINT AS determinable_count,
-    sum(placed.breached_count)::BIGINT AS breached_count,
-    sum(placed.beyond_error_count)::BIGINT AS beyond_error_count,
-    sum(placed.usable_count)::BIGINT AS usable_count,
-    sum(placed.exempt_count)::BIGINT AS exempt_count,
-    sum(placed.undetermined_count)::BIGINT AS undetermined_count,
-    (1000 * sum(placed.breached_count) / nullif(sum(placed.determinable_count), 0))::DECIMAL(9, 3)
-        AS over_rate_per_1000,
-    (sum(placed.undetermined_count) / nullif(sum(placed.release_count), 0))::DECIMAL(7, 6) AS undetermined_share,
-    sum(placed.over_t)::DECIMAL(18, 3) AS over_t
-FROM placed
-LEFT JOIN reference.region AS region ON placed.place_code = region.county_code
-GROUP BY placed.week_start, placed.place_code, region.county_name, region.kind
-ORDER BY placed.week_start, placed.place_code
+    measured.release_count,
+    measured.determinable_count,
+    measured.breached_count,
+    measured.beyond_error_count,
+    measured.usable_count,
+    measured.exempt_count,
+    measured.undetermined_count,
+    (1000 * measured.rate)::DECIMAL(9, 3) AS over_rate_per_1000,
+    (
+        1000 * (
+            measured.rate + measured.spread / 2
+            - sqrt(measured.spread * (measured.rate * (1 - measured.rate) + measured.spread / 4))
+        ) / (1 + measured.spread)
+    )::DECIMAL(9, 3) AS over_rate_low_per_1000,
+    (
+        1000 * (
+            measured.rate + measured.spread / 2
+            + sqrt(measured.spread * (measured.rate * (1 - measured.rate) + measured.spread / 4))
+        ) / (1 + measured.spread)
+    )::DECIMAL(9, 3) AS over_rate_high_per_1000,
+    (measured.undetermined_count / nullif(measured.release_count, 0))::DECIMAL(7, 6) AS undetermined_share,
+    measured.over_t
+FROM measured
+LEFT JOIN reference.region AS region ON measured.place_code = region.county_code
+ORDER BY measured.week_start, measured.place_code

@@ -18,17 +18,26 @@ columns:
   event: opened, raised, lowered or closed in this week; NULL where nothing changed
   close_reason: why it closed
   level: level in this week; 无 while it waits to close
+  rules_met: all clauses met in the week, from the lowest, with commas
   rule: clause that speaks
   value: what it measured
   bound: figure it was compared with
   must_be: comparison of value with bound
   value_unit: share or county
+  rung: method that the clause belongs to
+  rung_reason: which history the best method of the series needs and has, and what the next one lacks
+  without_one_share: value without the quote line that rose most, share; NULL where one line is all
+  month_share: change against 4 weeks before, share
+  month_low_share: lower end of the 95 % interval of that, share; NULL where the quotes do not tell
+  month_high_share: upper end
   price_yuan: price of the week, yuan per unit
   base_price_yuan: price before it opened, yuan per unit
   base_on: date of the newest quote behind that
   rise_over_base_share: index above its base, share
   quote_count: quote lines of the week
   collection_point_count: markets with a quote in the week
+  quote_source_count: who collected or published them, so many different ones
+  last_quoted_on: date of the newest quote behind the price
   is_low_sample: whether that is under the least number of points
   is_imputed: whether the week only carries older quotes
   neighbour_count: other places of the city with such a price
@@ -88,6 +97,20 @@ told AS (
     INNER JOIN mart.price_alert_event AS change
         ON episode_week.episode_id = change.episode_id AND episode_week.week_start >= change.week_start
     GROUP BY episode_week.episode_id, episode_week.week_start
+),
+
+published AS (
+    SELECT
+        week_start,
+        area_code,
+        product_id,
+        unit,
+        basis,
+        tax,
+        count(DISTINCT coalesce(quote_source, '')) AS quote_source_count
+    FROM report.price_quote_week
+    WHERE carried_week_count = 0
+    GROUP BY ALL
 )
 
 SELECT
@@ -105,17 +128,26 @@ SELECT
     told.week_event AS event,
     episode_week.close_reason,
     coalesce(price.level, '无') AS level,
+    price.rules_met,
     price.rule,
     price.value,
     price.bound,
     price.must_be,
     price.value_unit,
+    price.rung,
+    price.rung_reason,
+    price.without_one_share,
+    price.month_share,
+    price.month_low_share,
+    price.month_high_share,
     price.price_yuan,
     episode_week.base_price_yuan,
     episode_week.base_on,
     price.price_index / episode_week.base_index - 1 AS rise_over_base_share,
     coalesce(price.quote_count, 0) AS quote_count,
     coalesce(price.collection_point_count, 0) AS collection_point_count,
+    coalesce(published.quote_source_count, 0) AS quote_source_count,
+    price.last_quoted_on,
     coalesce(price.is_low_sample, TRUE) AS is_low_sample,
     coalesce(price.is_imputed, TRUE) AS is_imputed,
     price.neighbour_count,
@@ -133,4 +165,12 @@ LEFT JOIN report.price_week AS price
         AND episode_week.unit = price.unit
         AND episode_week.basis = price.basis
         AND episode_week.tax IS NOT DISTINCT FROM price.tax
+LEFT JOIN published
+    ON
+        episode_week.week_start = published.week_start
+        AND episode_week.area_code = published.area_code
+        AND episode_week.product_id = published.product_id
+        AND episode_week.unit = published.unit
+        AND episode_week.basis = published.basis
+        AND episode_week.tax IS NOT DISTINCT FROM published.tax
 ORDER BY episode_week.week_start, episode_week.episode_id

@@ -17,10 +17,14 @@ columns:
   tax: incl or excl, value added tax in the price or not
   is_main_kind: whether the report's charts show this unit, basis and tax; the one with most quotes in the city
   segment: number of the unbroken chain; an index is compared inside one segment only
+  base_week: ISO week in which the segment stands at 100
+  last_quoted_on: date of the newest quote behind the point
   price_yuan: geometric mean price, yuan per unit
   price_index: chained index, 100 in the first week of the segment
   week_share: change against the week before, share
   month_share: change against 4 weeks before, share
+  month_low_share: lower end of the 95 % interval of that, share; NULL where the quotes do not tell
+  month_high_share: upper end
   year_share: change against 52 weeks before, share
   quote_count: quote lines of the week
   collection_point_count: markets with a quote in the week
@@ -28,11 +32,16 @@ columns:
   is_imputed: whether the point only carries older quotes
   level: level in force
   level_before: level of the week before; NULL where there is no such week
-  rule: clause of sql/policy/price_level that speaks
+  rules_met: all clauses of sql/policy/price_level met in the week, from the lowest, with commas
+  rule: the one that speaks
   value: what it measured
   bound: figure it was compared with
   must_be: comparison of value with bound
   value_unit: share or county
+  rung: method that the clause belongs to
+  best_rung: best method that the series has the history for
+  rung_reason: which history that needs and has, and what the next one lacks
+  without_one_share: value without the quote line that rose most, share; NULL where one line is all
   supply_state: 供应紧张, 供应不紧 or 供应未知
   is_fall_noted: whether the price fell by the noted share; information only
   neighbour_count: other places of the city with such a price in the week
@@ -137,10 +146,14 @@ SELECT
     level_week.tax,
     main_kind.area_code IS NOT NULL AS is_main_kind,
     level_week.segment,
+    point.base_week,
+    level_week.last_quoted_on,
     level_week.price_yuan,
     level_week.price_index,
     level_week.week_share,
     level_week.month_share,
+    level_week.month_low_share,
+    level_week.month_high_share,
     level_week.year_share,
     level_week.quote_count,
     level_week.collection_point_count,
@@ -151,11 +164,16 @@ SELECT
         WHEN lag(level_week.week_start) OVER series = level_week.week_start - 7
             THEN lag(level_week.level) OVER series
     END AS level_before,
+    level_week.rules_met,
     level_week.rule,
     level_week.value,
     level_week.bound,
     level_week.must_be,
     level_week.value_unit,
+    level_week.rung,
+    level_week.best_rung,
+    level_week.rung_reason,
+    level_week.without_one_share,
     level_week.supply_state,
     level_week.is_fall_noted,
     neighbour.neighbour_count,
@@ -169,6 +187,14 @@ LEFT JOIN main_kind
         AND level_week.unit = main_kind.unit
         AND level_week.basis = main_kind.basis
         AND level_week.tax IS NOT DISTINCT FROM main_kind.tax
+LEFT JOIN mart.price_index_week AS point
+    ON
+        level_week.area_code = point.area_code
+        AND level_week.product_id = point.product_id
+        AND level_week.unit = point.unit
+        AND level_week.basis = point.basis
+        AND level_week.tax IS NOT DISTINCT FROM point.tax
+        AND level_week.week_start = point.week_start
 LEFT JOIN neighbour
     ON
         level_week.area_code = neighbour.area_code

@@ -16,6 +16,10 @@ columns:
   must_be: how the value must stand to the threshold
   threshold: threshold in force on judged_on
   threshold_unit: its unit
+  headroom: >-
+    how far value stands on the right side of threshold by base, in the unit of value; negative on the wrong side; NULL
+    where nothing was measured
+  headroom_share: headroom by threshold times base; NULL where that is 0
   verdict: met, breached, exempt, undetermined or not_in_force
   reason_code: why it is exempt, undetermined or not in force, or breached without measuring
   outcome: verdict, with exempt told apart as exempted (by the text) and not_applicable
@@ -36,6 +40,16 @@ SELECT
     verdict.must_be,
     verdict.threshold,
     verdict.threshold_unit,
+    CASE
+        WHEN verdict.must_be IN ('at_least', 'more_than') THEN verdict.value - verdict.threshold * verdict.base
+        WHEN verdict.must_be IN ('at_most', 'less_than') THEN verdict.threshold * verdict.base - verdict.value
+    END::DECIMAL(18, 3) AS headroom,
+    (
+        CASE
+            WHEN verdict.must_be IN ('at_least', 'more_than') THEN verdict.value - verdict.threshold * verdict.base
+            WHEN verdict.must_be IN ('at_most', 'less_than') THEN verdict.threshold * verdict.base - verdict.value
+        END / nullif(verdict.threshold * verdict.base, 0)
+    )::DECIMAL(18, 6) AS headroom_share,
     verdict.verdict,
     verdict.reason_code,
     CASE

@@ -90,7 +90,7 @@ def price_index(
                 change = words.percent(last["month_share"], signed=True)
                 axes.text(beside + 0.13, row + 0.5, change, fontsize=style.SMALL, va="center", color=style.MUTED)
             if has_level:
-                _pill(axes, beside + (0.31 if is_narrow else 0.272), row + 0.5, last["level"], words)
+                _pill(axes, beside + (0.31 if is_narrow else 0.285), row + 0.5, last["level"], words)
     for row, (_, name) in enumerate(areas):
         axes.text(-0.02, row + 0.5, name, ha="right", va="center", fontsize=style.BASE)
         axes.plot([0, len(products) * field - 0.02], [row + 1] * 2, color=style.PALE, linewidth=0.8, zorder=0)

@@ -38,6 +38,10 @@ OUTCOMES = {
     "not_in_force": ("#ffffff", "#5f6b78", "...."),
 }
 HATCH_INK = "#c9b37f"
+# Lines of one chart: colours apart in lightness, so that they stay apart in grey and for the colour-blind; the dashes
+# carry on where there are more lines than colours.
+LINES = ("#2b5c8a", "#d9691c", "#7fa596", "#7a1f4d")
+DASHES: tuple[str | tuple[float, tuple[float, ...]], ...] = ("-", (0, (4, 1.6)), (0, (1.2, 1.2)))
 WIDE_IN, HALF_IN, NARROW_IN = 9.6, 4.7, 4.3
 SMALL, BASE = 8.0, 9.0
 

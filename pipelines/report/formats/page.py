@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.alerting.channels import without_plates
 from pipelines.report.blocks import Chart, Report
 from pipelines.report.charts.pictures import Pictures
+from pipelines.report.formats.masking import masked
 from pipelines.report.words import Words
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def files(report: Report, pictures: Pictures) -> dict[str, bytes]:
         css=(_folder() / "report.css").read_text(encoding="utf-8"),
     )
     # No part puts a plate on the page; a site or question that bears one in its name must not either.
-    return {NAME: without_plates(html).encode("utf-8")}
+    return {NAME: masked(html).encode("utf-8")}
 
 
 def _addresses(chart: Chart, pictures: Pictures) -> dict[str, str]:

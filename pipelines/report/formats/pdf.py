@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import typesetting
-from pipelines.alerting.channels import without_plates
 from pipelines.report.blocks import Cell, Chart, Report, Sentence, Table
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import widths
+from pipelines.report.formats.masking import masked
 from pipelines.report.words import Words
 
 NAME = "report.pdf"
@@ -108,7 +108,7 @@ def _cell(cell: Cell) -> dict[str, str]:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return without_plates(value)
+        return masked(value)
     if isinstance(value, dict):
         return {name: _masked(item) for name, item in value.items()}
     return [_masked(item) for item in value] if isinstance(value, list) else value

@@ -7,10 +7,10 @@ import io
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from pipelines.alerting.channels import without_plates
 from pipelines.report.blocks import Cell, Chart, Report, Section, Sentence, Table
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import widths
+from pipelines.report.formats.masking import masked
 from pipelines.report.words import Words
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Paper:
         """A field that Word and WPS renew with page numbers; until then it lists the parts."""
         parts = [section.title for section in (*self.report.sections, self.report.method)]
         self._line(self.words("section.contents"), is_bold=True)
-        _field(self.document.add_paragraph(), 'TOC \\o "1-1" \\h \\z \\u', "\n".join(map(without_plates, parts)))
+        _field(self.document.add_paragraph(), 'TOC \\o "1-1" \\h \\z \\u', "\n".join(map(masked, parts)))
 
     def _block(self, block: Table | Chart) -> None:
         self._turn(is_lying=isinstance(block, Table) and widths.is_wide(block))
@@ -162,8 +162,8 @@ class _Paper:
             io.BytesIO(self.pictures.png(chart)), width=Cm(HALF_CM if chart.is_half else UPRIGHT_CM)
         )
         about = picture._inline.docPr  # the library has no word for the text of a picture
-        about.set("descr", without_plates(chart.alt))
-        about.set("title", without_plates(chart.title))
+        about.set("descr", masked(chart.alt))
+        about.set("title", masked(chart.title))
 
     def _grid(
         self,
@@ -221,7 +221,7 @@ class _Paper:
     def _head(self, text: str, level: int = 1) -> None:
         if level == 1:
             self._turn(is_lying=False)
-        self.document.add_heading(without_plates(text), level)
+        self.document.add_heading(masked(text), level)
 
     def _sentences(self, sentences: tuple[Sentence, ...]) -> None:
         for sentence in sentences:
@@ -239,7 +239,7 @@ class _Paper:
     ) -> None:
         from docx.shared import Pt, RGBColor
 
-        run = paragraph.add_run(without_plates(text))
+        run = paragraph.add_run(masked(text))
         if size:
             run.font.size = Pt(size)
         if color:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.alerting.channels import without_plates
 from pipelines.report.blocks import Cell, Ledger, Report, Table
 from pipelines.report.charts.figures import width_em
 from pipelines.report.charts.pictures import Pictures
+from pipelines.report.formats.masking import masked
 from pipelines.report.words import Words
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class _Book:
         row += 2
         for entry in listed:
             link = self._format(font_color="#2B5C8A", underline=1)
-            sheet.write_url(row, 0, f"internal:'{entry.name}'!A1", link, string=without_plates(entry.title))
+            sheet.write_url(row, 0, f"internal:'{entry.name}'!A1", link, string=masked(entry.title))
             row += 1
         self._list(sheet, row + 1, words("section.imprint"), [sentence.text for sentence in report.imprint])
 
@@ -224,7 +224,7 @@ class _Book:
             return
         if text.startswith(_FORMULA):
             style["quote_prefix"] = True
-        sheet.write_string(row, place, without_plates(text), self._format(**style))
+        sheet.write_string(row, place, masked(text), self._format(**style))
 
     def _widths(self, sheet: Worksheet, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for place, head in enumerate(heads):
@@ -240,7 +240,7 @@ class _Book:
 
     def _name(self, title: str) -> str:
         """A name that a sheet may have, and no other sheet has."""
-        plain = _NOT_IN_NAMES.sub(" ", without_plates(title)).strip() or "-"
+        plain = _NOT_IN_NAMES.sub(" ", masked(title)).strip() or "-"
         name, number = plain[:_LONGEST_NAME], 1
         while name.casefold() in self.names:
             number += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pipelines import contracts
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
-from pipelines.report.parts import cohort, health, prices, projects
+from pipelines.report.parts import cohort, health, prices, verdict_words
 from pipelines.report.words import Words
 from pipelines.rules import levels, policy
 
@@ -72,7 +73,7 @@ def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             names,
             rule.action[level][words.language],
             words("action.clause_break").join(_clause_who(clause, words) for clause in clauses),
-            words.listed(projects.clause(rule.document, clause["clause"], words) for clause in clauses),
+            words.listed(verdict_words.clause(rule.document, clause["clause"], words) for clause in clauses),
         )
 
 
@@ -83,18 +84,22 @@ def _clause_who(clause: Any, words: Words) -> str:
 def _supply(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
     rule = levels.load("supply_level")
     hit = [row for row in facts.supply.rows if not row["is_city"] and fact.rank(row["level"]) > 0]
-    for level in sorted({row["level"] for row in hit}, key=fact.rank, reverse=True):
+    units = {row["rule"]: rule.clause(row["rule"]).bounds[0].unit for row in hit}
+    groups = sorted({(-fact.rank(row["level"]), units[row["rule"]], row["level"]) for row in hit})
+    clause = rule.raw["clauses"][0]
+    for _, unit, level in groups:
         names = words.listed(
-            words.place(row["county_code"], row["county_name"]) for row in hit if row["level"] == level
+            words.place(row["county_code"], row["county_name"])
+            for row in hit
+            if (row["level"], units[row["rule"]]) == (level, unit)
         )
-        clause = rule.raw["clauses"][0]
         yield _line(
             Cell(words.level(level), f"light {fact.level_style(level)}"),
             words("action.supply"),
             names,
-            words("action.supply_advice"),
+            words(f"action.supply_advice_{unit}"),
             _clause_who(clause, words),
-            projects.clause(rule.document, clause["clause"], words),
+            verdict_words.clause(rule.document, clause["clause"], words),
         )
 
 
@@ -114,7 +119,7 @@ def _projects(facts: Facts, words: Words, *, is_law: bool) -> Iterable[tuple[Cel
             words.listed(rule.who),
             words(
                 "action.law_basis" if is_law else "action.management_basis",
-                clause=projects.clause(rule.document, rule.clause, words),
+                clause=verdict_words.clause(rule.document, rule.clause, words),
             ),
         )
 
@@ -138,7 +143,7 @@ def _cohort(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             names,
             rule.action[words.language],
             words.listed(rule.who),
-            projects.clause(rule.document, rule.clause, words),
+            verdict_words.clause(rule.document, rule.clause, words),
         )
 
 
@@ -158,7 +163,7 @@ def _overloads(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             names,
             rule.action[words.language],
             words.listed(rule.who),
-            projects.clause(rule.document, rule.clause, words),
+            verdict_words.clause(rule.document, rule.clause, words),
         )
 
 
@@ -170,7 +175,7 @@ def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             words("action.silent"),
             name,
             words("action.silent_advice"),
-            contract.who_fixes,
+            words("action.owner_and", owner=contract.owner, who_fixes=contract.who_fixes),
             words("action.contract"),
         )
     low = health.incomplete_counties(facts)
@@ -184,12 +189,11 @@ def _feeds(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
             words("action.incomplete"),
             names,
             words("action.incomplete_advice"),
-            _who_fixes_tickets(),
+            _who_acts_on_tickets(words),
             words("action.contract"),
         )
 
 
-def _who_fixes_tickets() -> str:
-    from pipelines import contracts
-
-    return contracts.contracts()["weighbridge_ticket"].who_fixes
+def _who_acts_on_tickets(words: Words) -> str:
+    contract = contracts.contracts()["weighbridge_ticket"]
+    return words("action.owner_and", owner=contract.owner, who_fixes=contract.who_fixes)

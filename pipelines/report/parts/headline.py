@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipelines.report import facts as fact
-from pipelines.report.blocks import Cell, Column, Headline, Row, Sentence, Table, Tile
+from pipelines.report.blocks import Cell, Column, Headline, Row, Sentence, Table
 from pipelines.report.facts import Facts
-from pipelines.report.parts import actions, health, prices, projects, supply
+from pipelines.report.parts import actions, gaps, health, overload_leads, prices, supply, tiles
 from pipelines.report.words import Words
 from pipelines.rules import levels
 
@@ -15,89 +15,8 @@ MOST = 4  # names in a sentence; the tables hold them all
 def headline(facts: Facts, words: Words) -> Headline:
     """Return the first screen of the week."""
     return Headline(
-        tiles(facts, words), lights(facts, words), tuple(changes(facts, words)), actions.table(facts, words)
+        tiles.tiles(facts, words), lights(facts, words), tuple(changes(facts, words)), actions.table(facts, words)
     )
-
-
-def tiles(facts: Facts, words: Words) -> tuple[Tile, ...]:
-    """Return one figure a topic; a topic without data says so."""
-    return (
-        _price_tile(facts, words),
-        _supply_tile(facts, words),
-        _dispatch_tile(facts, words),
-        _overload_tile(facts, words),
-        _project_tile(facts, words),
-        _health_tile(facts, words),
-    )
-
-
-def _price_tile(facts: Facts, words: Words) -> Tile:
-    label = words("tile.price")
-    if not facts.prices.rows:
-        return Tile(label, words("word.not_reported"), words("tile.no_quotes"), "none")
-    top = max(facts.prices.rows, key=lambda row: (fact.rank(row["level"]), not row["is_low_sample"]))
-    if top["level"] == levels.NO_LEVEL:
-        return Tile(label, words.level(levels.NO_LEVEL), words("tile.no_price_level"), "level-0")
-    hit = {
-        (words.place(row["area_code"], row["area_name"]), words.product(row["product_id"], row["product_name"]))
-        for row in facts.prices.rows
-        if row["level"] == top["level"]
-    }
-    names = words.listed((f"{place} {product}" for place, product in sorted(hit)), most=2)
-    return Tile(label, words.level(top["level"]), names, fact.level_style(top["level"]))
-
-
-def _supply_tile(facts: Facts, words: Words) -> Tile:
-    label = words("tile.supply")
-    counties = [row for row in facts.supply.rows if not row["is_city"]]
-    if not counties:
-        missing = words("tile.no_tickets" if facts.city is None else "tile.no_register")
-        return Tile(label, words("word.not_reported"), missing, "none")
-    judged = [row for row in counties if row["level"] is not None]
-    note = words("tile.supply_judged", judged=len(judged), total=len(counties))
-    if not judged:
-        return Tile(label, words("word.not_judged"), note, "none")
-    top = max(judged, key=lambda row: fact.rank(row["level"]))
-    if top["level"] != levels.NO_LEVEL:
-        note = words.listed(
-            (words.place(row["county_code"], row["county_name"]) for row in judged if row["level"] == top["level"]),
-            most=2,
-        )
-    return Tile(label, words.level(top["level"]), note, fact.level_style(top["level"]))
-
-
-def _dispatch_tile(facts: Facts, words: Words) -> Tile:
-    if facts.city is None:
-        return Tile(words("tile.dispatch"), words("word.not_reported"), words("tile.no_tickets"), "none")
-    value = words("tile.t", t=words.number(facts.city["dispatch_t"]))
-    return Tile(words("tile.dispatch"), value, words.change(facts.city["dispatch_change_share"]))
-
-
-def _overload_tile(facts: Facts, words: Words) -> Tile:
-    city = facts.city_overload
-    if city is None:
-        return Tile(words("tile.overload"), words("word.not_reported"), words("tile.no_tickets"), "none")
-    note = words("tile.undetermined", share=words.percent(city["undetermined_share"], 0))
-    if not city["determinable_count"]:
-        return Tile(words("tile.overload"), words("word.not_judged"), note, "none")
-    return Tile(words("tile.overload"), words.number(city["over_rate_per_1000"], 1), note)
-
-
-def _project_tile(facts: Facts, words: Words) -> Tile:
-    if not facts.verdicts.rows:
-        return Tile(words("tile.projects"), words("word.not_reported"), words("tile.no_filings"), "none")
-    law, unmet = projects.by_kind(facts, "law"), projects.by_kind(facts, "management")
-    value = words("tile.findings", count=len(law))
-    return Tile(words("tile.projects"), value, words("tile.unmet", count=len(unmet)))
-
-
-def _health_tile(facts: Facts, words: Words) -> Tile:
-    if facts.city is None:
-        return Tile(words("tile.health"), words("word.not_reported"), words("tile.no_tickets"), "none")
-    if not facts.city["expected_day_count"]:
-        return Tile(words("tile.health"), words("word.not_judged"), words("tile.no_register"), "none")
-    note = words("tile.site_days", seen=facts.city["seen_day_count"], expected=facts.city["expected_day_count"])
-    return Tile(words("tile.health"), words.percent(facts.city["completeness_share"]), note)
 
 
 def lights(facts: Facts, words: Words) -> Table:
@@ -204,13 +123,36 @@ def changes(facts: Facts, words: Words) -> list[Sentence]:
                     before=words.number(before["over_rate_per_1000"], 1),
                     count=words.number(city["breached_count"]),
                     count_before=words.number(before["breached_count"]),
+                    interval=overload_leads.interval(city, words),
+                    sure=words("change.within" if _overlap(city, before) else "change.beyond"),
                 )
             )
         )
+    found += _gaps(facts, words)
     low = health.incomplete_counties(facts)
     if low:
         names = words.listed(words.place(row["county_code"], row["county_name"]) for row in low)
         found.append(Sentence(words("change.incomplete", names=names), "muted"))
+    return found
+
+
+def _overlap(row: Row, before: Row) -> bool:
+    """Whether the intervals of two rates meet, so that the one need not differ from the other."""
+    low, high = "over_rate_low_per_1000", "over_rate_high_per_1000"
+    return bool(row[low] <= before[high] and before[low] <= row[high])
+
+
+def _gaps(facts: Facts, words: Words) -> list[Sentence]:
+    """Sites that fell silent this week, and sites that were silent at the end of last week and send again."""
+    rows = [row for row in gaps.two_weeks(facts).rows if row["kind"] != "site_closed" and row["sign"] != "holiday"]
+    now = [row for row in rows if row["week_start"] == facts.week.start]
+    silent = {row["site_id"] for row in now if row["is_running"]}
+    before = {row["site_id"] for row in rows if row["week_start"] < facts.week.start and row["is_running"]}
+    found = []
+    for key, sites, style in (("fell_silent", silent - before, "strong"), ("came_back", before - silent, "")):
+        if sites:
+            names = words.listed(sorted(sites), most=MOST)
+            found.append(Sentence(words(f"change.{key}", count=len(sites), names=names), style))
     return found
 
 

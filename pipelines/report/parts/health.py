@@ -9,6 +9,7 @@ from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.charts import figures_grid
 from pipelines.report.facts import Facts
+from pipelines.report.parts import gaps, put_aside
 from pipelines.report.words import NOTHING, Words
 
 REGULAR = ("daily", "weekly")  # the other feeds come when there is something to tell
@@ -19,7 +20,16 @@ def section(facts: Facts, words: Words) -> Section:
     blocks: list[Table | Chart] = []
     if facts.city is not None:
         blocks.append(completeness_chart(facts, words))
-    blocks += [feed_table(facts, words), question_table(facts, words), check_table(facts, words)]
+    if facts.city is not None:
+        blocks += [gaps.county_table(facts, words), gaps.gap_table(facts, words)]
+    blocks += [
+        gaps.chase_table(facts, [(feed, source) for feed, source, _ in silent(facts)], words),
+        feed_table(facts, words),
+        put_aside.reject_table(facts, words),
+        put_aside.correction_table(facts, words),
+        question_table(facts, words),
+        check_table(facts, words),
+    ]
     return Section("health", words("section.health"), tuple(sentences(facts, words)), tuple(blocks))
 
 
@@ -46,10 +56,12 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
             names = words.listed(words.place(row["county_code"], row["county_name"]) for row in low)
             least = words.percent(fact.least_completeness(), 0)
             found.append(Sentence(words("health.low", names=names, least=least), "strong"))
+    found += gaps.sentences(facts, words)
     quiet = silent(facts)
     if quiet:
         names = words.listed(words.name("feed", feed) + (f"/{source}" if source else "") for feed, source, _ in quiet)
         found.append(Sentence(words("health.silent", names=names), "strong"))
+    found += put_aside.sentences(facts, words)
     failed = [row for row in facts.checks.rows if not row["is_success"]]
     if facts.checks.rows:
         total, questions = len(facts.checks.rows), len(facts.questions.rows)

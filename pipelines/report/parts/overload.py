@@ -1,17 +1,15 @@
-"""Overloads: the rate per 1,000 determinable releases, bands, and sites as leads. No plate, nobody accused."""
+"""Overloads: the rate per 1,000 determinable releases with its interval, bands, and the leads behind them."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 from pipelines.report import facts as fact
-from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.blocks import Chart, Query, Row, Section, Sentence, Table
 from pipelines.report.charts import figures
 from pipelines.report.facts import Facts
+from pipelines.report.parts import overload_leads as leads
 from pipelines.report.words import NOTHING, Words
-
-SITES_SHOWN = 15
-FEW_RELEASES = 100  # under so many a rate says little: a help to the reader, no bound of a rule
 
 
 def section(facts: Facts, words: Words) -> Section:
@@ -19,12 +17,17 @@ def section(facts: Facts, words: Words) -> Section:
     title = words("section.overload")
     if facts.city_overload is None:
         return Section("overload", title, (Sentence(words("overload.none_reported")),))
+    city, sources = facts.city_overload, (leads.tickets(facts),)
     blocks: tuple[Table | Chart, ...] = (
-        band_chart(facts, words),
-        trend_chart(facts, words),
-        site_table(facts, words),
+        band_chart(facts, words, sources),
+        trend_chart(facts, words, sources),
+        leads.county_table(facts, words, sources),
+        leads.site_table(facts, words, sources),
+        leads.carrier_table(facts, city, words, sources),
+        leads.repeat_table(facts, words, sources),
+        leads.annex(facts, words),
     )
-    return Section("overload", title, tuple(sentences(facts, facts.city_overload, words)), blocks)
+    return Section("overload", title, tuple(sentences(facts, city, words)), blocks)
 
 
 def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
@@ -32,7 +35,12 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     before = facts.before(facts.overload_history)
     rate = words("overload.no_rate")
     if city["determinable_count"]:
-        rate = words("overload.rate", rate=words.number(city["over_rate_per_1000"], 1))
+        rate = words(
+            "overload.rate",
+            rate=words.number(city["over_rate_per_1000"], 1),
+            interval=leads.interval(city, words),
+            n=words.number(city["determinable_count"]),
+        )
     found = [
         Sentence(
             words(
@@ -60,6 +68,7 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
             "overload.undetermined", count=words.number(city["undetermined_count"]), share=share, causes=causes
         )
         found.append(Sentence(text))
+    found.append(leads.repeat_sentence(facts, words))
     apart = words.listed(
         words("overload.cause", cause=words.name("lead", row["cause"]), count=words.number(row["weighing_count"]))
         for row in facts.unsettled.rows
@@ -71,7 +80,7 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     return found
 
 
-def band_chart(facts: Facts, words: Words) -> Chart:
+def band_chart(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Chart:
     """Releases over the limit by band, with the mean of the 4 weeks before as a mark."""
     rows = sorted(facts.bands.rows, key=lambda row: row["over_rate_from"])
     labels = [row["band"].replace("-", "–") for row in rows]
@@ -96,10 +105,11 @@ def band_chart(facts: Facts, words: Words) -> Chart:
         query=facts.bands,
         foot=foot,
         is_half=True,
+        sources=sources,
     )
 
 
-def trend_chart(facts: Facts, words: Words) -> Chart:
+def trend_chart(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Chart:
     """The city's rate by week; weeks with an incomplete feed hatched."""
     rows = list(facts.overload_history.rows)
     first = min(row["week_start"] for row in rows)
@@ -117,50 +127,5 @@ def trend_chart(facts: Facts, words: Words) -> Chart:
         query=facts.overload_history,
         foot=foot,
         is_half=True,
-    )
-
-
-def site_table(facts: Facts, words: Words) -> Table:
-    """Sites with releases over the limit, most first."""
-    found = sorted(
-        facts.overload_sites.rows, key=lambda row: (-row["breached_count"], -row["over_t"], row["site_id"])
-    )
-    rows = tuple(
-        (
-            Cell(row["site_name"], note="" if row["is_registered_site"] else words("overload.unregistered")),
-            Cell(words.place(row["county_code"], row["county_name"])),
-            Cell(words.number(row["breached_count"])),
-            Cell(words.number(row["determinable_count"])),
-            Cell(words.number(row["over_rate_per_1000"], 1)),
-            Cell(words.number(row["undetermined_count"])),
-            Cell(words.number(row["over_t"], 1)),
-            Cell(words.percent(row["max_over_share"])),
-            Cell(words.number(row["breached_4w_count"])),
-        )
-        for row in found[:SITES_SHOWN]
-    )
-    keys = (
-        "site",
-        "place",
-        "breached",
-        "determinable",
-        "per_1000",
-        "undetermined",
-        "over_t",
-        "max_over",
-        "breached_4w",
-    )
-    left = len(found) - len(rows)
-    note = words("overload.site_note", least=FEW_RELEASES) + (words("overload.site_rest", count=left) if left else "")
-    return Table(
-        name="overload_sites",
-        title=words("overload.site_title"),
-        columns=tuple(
-            Column(words(f"column.{key}"), words("unit_short.t") if key == "over_t" else "", place > 1)
-            for place, key in enumerate(keys)
-        ),
-        rows=rows,
-        query=facts.overload_sites,
-        foot=fact.foot(words, facts.week.ticket_through, "weighbridge_ticket", note),
-        empty=words("overload.no_site"),
+        sources=sources,
     )

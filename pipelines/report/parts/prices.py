@@ -1,15 +1,14 @@
-"""Prices: the index by county and product, prices beside their neighbours, and alerts with their reasons."""
+"""Prices: the city's totals, the index by county and product, prices beside their neighbours, alerts with reasons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pipelines.report import facts as fact
-from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
-from pipelines.report.charts import figures_grid
+from pipelines.report.blocks import Chart, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
-from pipelines.report.words import NOTHING, SIGNS, Words
-from pipelines.rules import levels
+from pipelines.report.parts import prices_charts, prices_episodes, prices_rows, prices_tables
+from pipelines.report.parts.prices_words import ordered, series_name
+from pipelines.report.words import Words
+
+__all__ = ["ordered", "section", "series_name"]
 
 
 def section(facts: Facts, words: Words) -> Section:
@@ -17,40 +16,76 @@ def section(facts: Facts, words: Words) -> Section:
     title = words("section.prices")
     if not facts.price_history.rows:
         return Section("prices", title, (Sentence(words("price.none_reported")),))
-    blocks = (index_chart(facts, words), price_table(facts, words), episode_table(facts, words))
-    return Section("prices", title, tuple(sentences(facts, words)), blocks)
+    rows = prices_rows.PriceRows(facts)
+    blocks: list[Table | Chart] = []
+    if rows.total_history.rows:
+        blocks += [prices_tables.total_table(facts, rows, words), prices_charts.total_chart(facts, rows, words)]
+    if facts.prices.rows and rows.layout:
+        blocks.append(prices_charts.map_chart(facts, rows, words))
+    blocks += [
+        prices_charts.index_chart(facts, rows, words),
+        prices_tables.price_table(facts, rows, words),
+        prices_episodes.episode_table(facts, rows, words),
+    ]
+    if rows.basis.rows:
+        blocks.append(prices_tables.basis_table(facts, rows, words))
+    said = (*total_sentences(rows, words), *sentences(facts, words), *basis_sentences(facts, rows, words))
+    return Section("prices", title, said, tuple(blocks))
 
 
-def series_name(row: Row, words: Words) -> str:
-    """A price series in words: area, product and what kind of price."""
-    place, product = (
-        words.place(row["area_code"], row["area_name"]),
-        words.product(row["product_id"], row["product_name"]),
+def total_sentences(rows: prices_rows.PriceRows, words: Words) -> list[Sentence]:
+    """The city's index by product and over all of them: method, base, change, sample."""
+    totals = rows.main_totals()
+    if not totals:
+        return []
+    first = totals[0]
+    names = words.listed(
+        words(
+            "price.total_of",
+            name=prices_tables.total_name(row, words),
+            index=words.number(row["price_index"], 1),
+            week=words.percent(row["week_share"], signed=True),
+            month=words.percent(row["month_share"], signed=True),
+            count=row["quote_count"],
+        )
+        for row in totals
     )
-    return words("price.series", place=place, product=product, kind=words.kind(row))
+    weights = words(f"price.weighed_{first['weight_basis'] or 'none'}", quarter=first["weight_quarter"])
+    found = [
+        Sentence(words("price.total", kind=words.kind(first), weights=weights, base=first["base_week"], names=names))
+    ]
+    thin = [row for row in totals if row["matched_weight_share"] is not None and row["matched_weight_share"] < 1]
+    if thin:
+        parts = words.listed(
+            words(
+                "price.followed_of",
+                name=prices_tables.total_name(row, words),
+                share=words.percent(row["matched_weight_share"], 0),
+            )
+            for row in thin
+        )
+        found.append(Sentence(words("price.followed", names=parts), "muted"))
+    return found
 
 
-def reason(row: Row, words: Words) -> str:
-    """The clause that speaks with its value and bound, and why it speaks where the value is under the bound."""
-    if row["is_imputed"]:
-        return words("price.no_quote_this_week")
-    if row["rule"] is None:
-        return words("price.waits_to_close") if row.get("event") != "closed" else NOTHING
-    clause = levels.load("price_level").clause(row["rule"])
-    is_share = row["value_unit"] == "share"
-    text = words(
-        "price.reason",
-        text=clause.text[words.language],
-        value=words.percent(row["value"], signed=True) if is_share else words.number(row["value"]),
-        sign=SIGNS[row["must_be"]],
-        bound=words.percent(row["bound"], 0) if is_share else words.number(row["bound"]),
-    )
-    held = clause.bounds[0].is_met({clause.bounds[0].measure: row["value"]}) is False
-    return (
-        text
-        + (words("price.held") if held else "")
-        + (words("price.default") if clause.bounds[0].is_system_default else "")
-    )
+def basis_sentences(facts: Facts, rows: prices_rows.PriceRows, words: Words) -> list[Sentence]:
+    """How far delivered prices stand above ex-works ones, where both were quoted this week."""
+    parts = []
+    for product_id, product in facts.products_of(rows.basis.rows, words):
+        pairs = [row for row in rows.basis.rows if row["product_id"] == product_id and not row["is_imputed"]]
+        if pairs:
+            gaps = sorted(row["gap_yuan"] for row in pairs)
+            parts.append(
+                words(
+                    "price.gap_of",
+                    product=product,
+                    low=words.number(gaps[0]),
+                    high=words.number(gaps[-1]),
+                    unit=words.name("unit", pairs[0]["unit"]),
+                    count=len(pairs),
+                )
+            )
+    return [Sentence(words("price.gaps", names=words.listed(parts)), "muted")] if parts else []
 
 
 def sentences(facts: Facts, words: Words) -> list[Sentence]:
@@ -88,6 +123,7 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
                 )
             )
         )
+    found += _spread(facts, words)
     falls = [row for row in facts.prices.rows if row["is_fall_noted"] and row["segment"] is not None]
     if falls:
         names = words.listed((series_name(row, words) for row in falls), most=4)
@@ -99,162 +135,25 @@ def sentences(facts: Facts, words: Words) -> list[Sentence]:
     return found
 
 
-def index_chart(facts: Facts, words: Words) -> Chart:
-    """Index lines over a year, a field a county and product."""
-    rows = [row for row in facts.price_history.rows if row["price_index"] is not None]
-    series: dict[tuple[str, str], list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row["week_start"]):
-        series.setdefault((row["area_code"], row["product_id"]), []).append(row)
-    products = facts.products_of(rows, words)
-    kinds = {
-        product: words.kind(next(r for r in reversed(rows) if r["product_id"] == product)) for product, _ in products
-    }
-    areas = facts.areas_of(rows, words)
-    weeks = (min(row["week_start"] for row in rows), facts.week.start)
-    scale = [row["price_index"] for row in rows]
-    loud = [points[-1] for points in series.values() if points[-1]["level"] != levels.NO_LEVEL]
-    source = fact.foot(words, facts.week.quote_through, "price_quote")
-    return Chart(
-        name="price_index",
-        title=words("price.index_title"),
-        unit=words("price.index_unit", low=words.number(min(scale)), high=words.number(max(scale))),
-        alt=words(
-            "price.index_alt",
-            areas=len(areas),
-            products=words.listed(name for _, name in products),
-            loud=words.listed(
-                words(
-                    "price.loud",
-                    series=series_name(row, words),
-                    index=words.number(row["price_index"], 1),
-                    level=words.level(row["level"]),
-                )
-                for row in loud
-            )
-            or words("word.none"),
-        ),
-        draw=lambda is_narrow: figures_grid.price_index(
-            series,
-            areas,
-            [
-                (product, name if is_narrow else words("price.product_kind", product=name, kind=kinds[product]))
-                for product, name in products
-            ],
-            weeks,
-            words,
-            source,
-            is_narrow=is_narrow,
-        ),
-        query=facts.price_history,
-        foot=source,
-        has_narrow=True,
-    )
-
-
-def price_table(facts: Facts, words: Words) -> Table:
-    """Price, change on the week and on 4 weeks of the main kind, a row a county."""
-    main = {
-        (row["area_code"], row["product_id"]): row
+def _spread(facts: Facts, words: Words) -> list[Sentence]:
+    """The price furthest above and below those of the other counties."""
+    rows = [
+        row
         for row in facts.prices.rows
-        if row["is_main_kind"] and row["segment"] is not None
-    }
-    products = facts.products_of(main.values(), words)
-    units = {row["product_id"]: words.name("unit", row["unit"]) for row in main.values()}
-    columns = [Column(words("column.place"))]
-    for product_id, name in products:
-        columns += [
-            Column(name, units[product_id], True),
-            Column(words("column.week_share"), "", True),
-            Column(words("column.month_share"), "", True),
-            Column(words("column.neighbour_spread"), "", True),
-        ]
-    rows = []
-    for code, name in facts.areas_of(main.values(), words):
-        cells = [Cell(name)]
-        for product_id, _ in products:
-            cells += _price_cells(main.get((code, product_id)), words)
-        rows.append(tuple(cells))
-    return Table(
-        name="price_table",
-        title=words("price.table_title"),
-        columns=tuple(columns),
-        rows=tuple(rows),
-        query=facts.prices,
-        foot=fact.foot(words, facts.week.quote_through, "price_quote", words("price.table_note")),
-        empty=words("price.none_reported"),
-    )
-
-
-def _price_cells(row: Row | None, words: Words) -> list[Cell]:
-    if row is None:
-        return [Cell(words("word.not_reported"), "muted"), *[Cell(NOTHING, "muted")] * 3]
-    price = words.number(row["price_yuan"], 1) + ("*" if row["is_low_sample"] else "")
-    return [
-        Cell(price, "muted" if row["is_imputed"] else ""),
-        Cell(NOTHING if row["is_imputed"] else words.percent(row["week_share"], signed=True), _tone(row)),
-        Cell(words.percent(row["month_share"], signed=True), _tone(row)),
-        Cell(words.percent(row["neighbour_spread_share"], signed=True), "muted"),
+        if row["is_main_kind"] and row["neighbour_spread_share"] is not None and not row["is_imputed"]
     ]
+    if not rows:
+        return []
+    high = max(rows, key=lambda row: (row["neighbour_spread_share"], row["area_code"], row["product_id"]))
+    low = min(rows, key=lambda row: (row["neighbour_spread_share"], row["area_code"], row["product_id"]))
 
-
-def _tone(row: Row) -> str:
-    return "strong" if row["level"] != levels.NO_LEVEL else ""
-
-
-def ordered(rows: Sequence[Row]) -> list[Row]:
-    """Alerts as people want them: highest level first, new ones before old ones, ended ones last."""
-    return sorted(
-        rows,
-        key=lambda row: (
-            row["event"] == "closed",
-            -fact.rank(row["level"]),
-            row["is_low_sample"],
-            row["weeks_running"],
-            row["episode_id"],
-        ),
-    )
-
-
-def episode_table(facts: Facts, words: Words) -> Table:
-    """Alerts that run or ended this week, with value, bound, sample and base."""
-    rows = []
-    for row in ordered(facts.episodes.rows):
-        is_closed = row["event"] == "closed"
-        status = words.name("event", row["event"]) if row["event"] else words("event.runs")
-        why = words.name("close_reason", row["close_reason"]) if is_closed else reason(row, words)
-        rows.append(
-            (
-                Cell(words("price.ended"), "muted") if is_closed else _level_cell(row, words),
-                Cell(series_name(row, words)),
-                Cell(status, note=words("price.since", day=words.day(row["opened_on"]), weeks=row["weeks_running"])),
-                Cell(why),
-                Cell(words.number(row["price_yuan"], 1)),
-                Cell(words.number(row["base_price_yuan"], 1), note=words.day(row["base_on"])),
-                Cell(words.percent(row["rise_over_base_share"], signed=True)),
-                Cell(
-                    words("price.sample", quotes=row["quote_count"], points=row["collection_point_count"]),
-                    note=words("price.low_sample") if row["is_low_sample"] else "",
-                ),
-                Cell(words.name("supply_state", row["supply_state"], NOTHING), "muted"),
-            )
+    def said(row: Row) -> str:
+        return words(
+            "price.spread_of",
+            series=series_name(row, words),
+            spread=words.percent(row["neighbour_spread_share"], signed=True),
+            median=words.number(row["neighbour_price_yuan"], 1),
+            count=row["neighbour_count"],
         )
-    keys = ("level", "series", "change", "reason", "price", "base", "rise", "sample", "supply")
-    units = {"price": words("unit_short.yuan"), "base": words("unit_short.yuan")}
-    return Table(
-        name="price_episodes",
-        title=words("price.episode_title"),
-        columns=tuple(
-            Column(words(f"column.{key}"), units.get(key, ""), key in ("price", "base", "rise")) for key in keys
-        ),
-        rows=tuple(rows),
-        query=facts.episodes,
-        foot=fact.foot(words, facts.week.quote_through, "price_quote", words("price.episode_note")),
-        empty=words("price.no_episode"),
-    )
 
-
-def _level_cell(row: Row, words: Words) -> Cell:
-    watched = row["level"] == levels.NO_LEVEL
-    return Cell(
-        words("level.watch") if watched else words.level(row["level"]), f"light {fact.level_style(row['level'])}"
-    )
+    return [Sentence(words("price.spread", high=said(high), low=said(low)), "muted")]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pipelines.report import facts as fact
-from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
+from pipelines.report.blocks import Cell, Chart, Column, Query, Row, Section, Sentence, Table
 from pipelines.report.charts import figures_grid
 from pipelines.report.facts import Facts
-from pipelines.report.parts import cohort
-from pipelines.report.words import NOTHING, SIGNS, Words
-from pipelines.rules import policy
+from pipelines.report.parts import cohort, headroom
+from pipelines.report.parts.verdict_words import basis, bound, measured, outcome_word, rule_title
+from pipelines.report.words import NOTHING, Words
 
 OUTCOMES = ("breached", "undetermined", "met", "exempted", "not_applicable", "not_in_force")
 LISTED = ("breached", "undetermined", "exempted")
@@ -21,7 +19,13 @@ def section(facts: Facts, words: Words) -> Section:
     found = list(sentences(facts, words))
     blocks: list[Table | Chart] = []
     if facts.verdicts.rows:
-        blocks = [verdict_chart(facts, words), verdict_table(facts, words)]
+        found[1:1] = headroom.sentences(facts, words)
+        sources = (filings(facts),)
+        blocks = [
+            verdict_chart(facts, words),
+            verdict_table(facts, words, sources),
+            headroom.table(facts, words, sources),
+        ]
     else:
         found.append(Sentence(words("project.none_reported")))
     found += cohort.sentences(facts, words)
@@ -29,16 +33,13 @@ def section(facts: Facts, words: Words) -> Section:
     return Section("projects", words("section.projects"), tuple(found), tuple(blocks))
 
 
-def rule_title(rule: str, words: Words) -> str:
-    """Title of a rule, as its folder states it."""
-    return policy.rules()[rule].title[words.language]
-
-
-def outcome_word(row: Row, words: Words) -> str:
-    """A verdict in words: a management rule unmet is 未达管理指标, never a breach of the document."""
-    if row["outcome"] == "breached" and row["kind"] == "management":
-        return words("outcome.unmet_management")
-    return words.name("outcome", row["outcome"])
+def filings(facts: Facts) -> Query:
+    """The filing behind each verdict: its line of which file."""
+    return facts.edition.query(
+        "project_filings",
+        "SELECT rule, subject_id AS project_id, part, judged_on, verdict, reason_code, document, clause,"
+        " snapshot_sha256, line FROM policy.verdict WHERE subject_kind = 'project' ORDER BY ALL",
+    )
 
 
 def by_kind(facts: Facts, kind: str) -> list[Row]:
@@ -103,7 +104,7 @@ def verdict_chart(facts: Facts, words: Words) -> Chart:
     )
 
 
-def verdict_table(facts: Facts, words: Words) -> Table:
+def verdict_table(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Table:
     """Findings, open questions and what the text exempts, project by project."""
     listed = [row for row in facts.verdicts.rows if row["outcome"] in LISTED]
     listed.sort(
@@ -145,73 +146,5 @@ def verdict_table(facts: Facts, words: Words) -> Table:
         query=facts.verdicts,
         foot=fact.foot(words, facts.week.data_through, "capacity_filing", words("project.table_note")),
         empty=words("project.no_finding"),
+        sources=sources,
     )
-
-
-def clause(document: str, number: str, words: Words) -> str:
-    """Short name of a document with the clause."""
-    return words("word.clause", document=words.name("document", document), clause=number)
-
-
-def basis(row: Row, words: Words) -> str:
-    """The clause a verdict rests on; a management rule only follows it."""
-    named = clause(row["document"], row["clause"], words)
-    return words("project.after", clause=named) if row["kind"] == "management" else named
-
-
-def measured(row: Row, words: Words) -> str:
-    """The measured value in the unit of its rule; a share is never rounded onto its threshold."""
-    unit, value, base = _unit(row), row["value"], row["base"]
-    if value is None or unit == "present":
-        return NOTHING
-    if unit == "share":
-        if not base:
-            return NOTHING
-        shown = exact_percent(Decimal(value) / Decimal(base), row["threshold"])
-        return words("project.share_of", share=shown, part=words.number(value), whole=words.number(base))
-    if unit == "years":
-        if not base:
-            return NOTHING
-        return words("project.years", years=exact(Decimal(value) / Decimal(base), row["threshold"]))
-    if unit == "days before construction":
-        part = policy.rules()[row["rule"]].parts[row["part"]]["title"][words.language]
-        return words("project.days_before" if value >= 0 else "project.days_after", part=part, days=abs(int(value)))
-    return words("project.t_per_year", t=words.number(value))
-
-
-def bound(row: Row, words: Words) -> str:
-    """The threshold with its comparison, in the unit of its rule."""
-    unit, threshold = _unit(row), row["threshold"]
-    if threshold is None:
-        return NOTHING
-    if unit == "present":
-        return words("project.must_be_present")
-    sign = SIGNS[row["must_be"]] + "\u00a0"
-    if unit == "share":
-        return f"{sign}{words.percent(threshold, 0)}"
-    if unit == "years":
-        return f"{sign}{words('project.years', years=words.number(threshold))}"
-    if unit == "days before construction":
-        return words("project.before_construction")
-    return f"{sign}{words('project.t_per_year', t=words.number(threshold))}"
-
-
-def _unit(row: Row) -> str:
-    """Unit of the part that decided; a filing without a date has no threshold to take it from."""
-    return str(policy.rules()[row["rule"]].parts[row["part"]]["unit"])
-
-
-def exact(value: Decimal, threshold: Decimal | None, digits: int = 1) -> str:
-    """A number with as many decimals as it takes not to look like the threshold when it is not."""
-    if threshold is None:
-        return f"{value:.{digits}f}"
-    for places in range(digits, 9):
-        text = f"{value:.{places}f}"
-        if value == threshold or Decimal(text) != threshold:
-            return text
-    return str(value)
-
-
-def exact_percent(share: Decimal, threshold: Decimal | None) -> str:
-    """The same for a share, in percent."""
-    return f"{exact(share * 100, None if threshold is None else threshold * 100)}%"
