@@ -13,11 +13,11 @@ import duckdb
 import pytest
 from docx.enum.section import WD_ORIENT
 
-from pipelines.alerting.channels import without_plates
 from pipelines.publishing import editions
 from pipelines.report import blocks, weekly
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import widths, wordfile
+from pipelines.report.formats.masking import masked
 from pipelines.settings import Settings
 
 
@@ -57,8 +57,7 @@ def test_every_table_is_read_back_cell_by_cell(report: blocks.Report, document: 
         head, *rows = [[cell.text for cell in row.cells] for row in read.rows]
         assert head == [f"{one.title}（{one.unit}）" if one.unit else one.title for one in table.columns]
         assert rows == [
-            [without_plates(f"{cell.text}\n{cell.note}" if cell.note else cell.text) for cell in row]
-            for row in table.rows
+            [masked(f"{cell.text}\n{cell.note}" if cell.note else cell.text) for cell in row] for row in table.rows
         ]
         assert "w:tblHeader" in read.rows[0]._tr.xml
 
@@ -72,7 +71,7 @@ def test_words_stand_in_reading_order(report: blocks.Report, document: Any) -> N
     assert texts[1] == report.title
     assert "确山县一家停产检修。" in texts
     assert "王工，2026-11-23" in texts
-    said = [without_plates(sentence.text) for section in report.sections for sentence in section.sentences]
+    said = [masked(sentence.text) for section in report.sections for sentence in section.sentences]
     assert said
     assert set(said) <= set(texts)
     assert {query.sql for query in report.queries.values()} <= set(texts)

@@ -15,6 +15,7 @@ from pipelines.publishing import editions
 from pipelines.report import blocks, weekly
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import pdf
+from pipelines.report.formats.masking import masked
 from pipelines.settings import Settings
 
 WEEK = "2026-W47"
@@ -63,7 +64,7 @@ def test_every_word_and_figure_of_the_report_is_in_it(report: blocks.Report, con
     for block in report.blocks:
         wanted += [block.title]
         if isinstance(block, blocks.Table):
-            wanted += [cell.text for row in block.rows for cell in row]
+            wanted += [masked(cell.text) for row in block.rows for cell in row]
     assert len(wanted) > 800
     assert [word for word in wanted if solid(word) not in text] == []
 

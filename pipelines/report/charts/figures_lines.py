@@ -87,7 +87,9 @@ def _field(axes: Axes, found: Sequence[Line], weeks: Sequence[dt.date], size_in:
     room = (high - low) * 0.08
     axes.set_ylim(low - room, high + room)
     axes.set_xlim(-0.5, len(weeks) - 0.5)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    ends_at = axes.get_ylim()
+    ticks = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(*ends_at)
+    axes.set_yticks([tick for tick in ticks if ends_at[0] <= tick <= ends_at[1]])
     axes.grid(axis="y", color=style.PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.axhline(100, color=style.RULE, linewidth=1.0, zorder=1)

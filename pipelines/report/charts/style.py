@@ -40,7 +40,7 @@ OUTCOMES = {
 HATCH_INK = "#c9b37f"
 # Lines of one chart: colours apart in lightness, so that they stay apart in grey and for the colour-blind; the dashes
 # carry on where there are more lines than colours.
-LINES = ("#2b5c8a", "#d9691c", "#7fa596", "#7a1f4d")
+LINES = ("#2b5c8a", "#d9691c", "#7db5a2", "#7a1f4d")
 DASHES: tuple[str | tuple[float, tuple[float, ...]], ...] = ("-", (0, (4, 1.6)), (0, (1.2, 1.2)))
 WIDE_IN, HALF_IN, NARROW_IN = 9.6, 4.7, 4.3
 SMALL, BASE = 8.0, 9.0

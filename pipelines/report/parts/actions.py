@@ -9,7 +9,7 @@ from pipelines import contracts
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
-from pipelines.report.parts import cohort, health, prices, verdict_words
+from pipelines.report.parts import cohort, health, prices_words, verdict_words
 from pipelines.report.words import Words
 from pipelines.rules import levels, policy
 
@@ -54,7 +54,7 @@ def _prices(facts: Facts, words: Words) -> Iterable[tuple[Cell, ...]]:
         if row["event"] != "closed" and fact.rank(row["level"]) >= fact.rank(PRICE_FROM)
     ]
     groups: dict[tuple[int, str], list[Row]] = {}
-    for row in prices.ordered(running):
+    for row in prices_words.ordered(running):
         groups.setdefault((-fact.rank(row["level"]), row["product_id"]), []).append(row)
     for _, rows in sorted(groups.items()):
         level = rows[0]["level"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Headline, Row, Sentence, Table
 from pipelines.report.facts import Facts
-from pipelines.report.parts import actions, gaps, health, overload_leads, prices, supply, tiles
+from pipelines.report.parts import actions, gaps, health, overload_leads, prices_words, supply, tiles
 from pipelines.report.words import Words
 from pipelines.rules import levels
 
@@ -85,7 +85,7 @@ def changes(facts: Facts, words: Words) -> list[Sentence]:
     """What is new against the week before: alerts, dispatch, supply levels, the overload rate, completeness."""
     found = []
     for event in ("opened", "raised", "lowered", "closed"):
-        rows = prices.ordered([row for row in facts.episodes.rows if row["event"] == event])
+        rows = prices_words.ordered([row for row in facts.episodes.rows if row["event"] == event])
         if rows:
             style = "strong" if event in ("opened", "raised") else ""
             found.append(Sentence(words(f"change.{event}", count=len(rows), names=_series(rows, words)), style))
@@ -158,7 +158,7 @@ def _gaps(facts: Facts, words: Words) -> list[Sentence]:
 
 def _series(rows: list[Row], words: Words) -> str:
     def name(row: Row) -> str:
-        series = prices.series_name(row, words)
+        series = prices_words.series_name(row, words)
         if row["event"] == "closed":
             return series
         return words("change.series", series=series, level=words.level(row["level"]))
