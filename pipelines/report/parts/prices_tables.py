@@ -6,7 +6,6 @@ from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Row, Table
 from pipelines.report.facts import Facts
 from pipelines.report.parts.prices_rows import PriceRows
-from pipelines.report.parts.prices_words import month_interval
 from pipelines.report.words import NOTHING, Words
 from pipelines.rules import levels
 
@@ -95,8 +94,8 @@ def basis_table(facts: Facts, rows: PriceRows, words: Words) -> Table:
         unit = words.name("unit", next(row["unit"] for row in pairs.values() if row["product_id"] == product_id))
         columns += [
             Column(words("price.of_basis", product=name, basis=words.name("basis", "ex_works")), unit, True),
-            Column(words("price.of_basis", product=name, basis=words.name("basis", "delivered")), unit, True),
-            Column(words("column.basis_gap"), unit, True),
+            Column(words.name("basis", "delivered"), "", True),
+            Column(words("column.basis_gap"), "", True),
         ]
     found = []
     for code, name in facts.areas_of(rows.basis.rows, words):
@@ -124,9 +123,9 @@ def _basis_cells(row: Row | None, words: Words) -> list[Cell]:
         return [Cell(NOTHING, "muted")] * 3
     style = "muted" if row["is_imputed"] else ""
     return [
-        Cell(words.number(row["ex_works_price_yuan"], 1), style, _n(row["ex_works_quote_count"], words)),
+        Cell(words.number(row["ex_works_price_yuan"], 1), style),
         Cell(words.number(row["delivered_price_yuan"], 1), style, _n(row["delivered_quote_count"], words)),
-        Cell(_points(row["gap_yuan"], words), style, words.percent(row["gap_share"], signed=True)),
+        Cell(_points(row["gap_yuan"], words), style),
     ]
 
 
@@ -176,11 +175,15 @@ def _price_cells(row: Row | None, words: Words) -> list[Cell]:
             _n(row["quote_count"], words),
         ),
         Cell(NOTHING if row["is_imputed"] else words.percent(row["week_share"], signed=True), _tone(row)),
-        Cell(
-            words.percent(row["month_share"], signed=True), _tone(row), month_interval(row, words, "price.interval")
-        ),
+        Cell(words.percent(row["month_share"], signed=True), _tone(row) or ("muted" if _is_unsure(row) else "")),
         Cell(words.percent(row["neighbour_spread_share"], signed=True), "muted"),
     ]
+
+
+def _is_unsure(row: Row) -> bool:
+    """Whether the 95 % interval of the change over four weeks holds 0, or the quotes do not tell it."""
+    low, high = row["month_low_share"], row["month_high_share"]
+    return low is None or high is None or low <= 0 <= high
 
 
 def _tone(row: Row) -> str:

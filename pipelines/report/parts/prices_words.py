@@ -41,7 +41,7 @@ def reason(row: Row, words: Words) -> str:
         text
         + (words("price.held") if held else "")
         + (words("price.default") if clause.bounds[0].is_system_default else "")
-        + (month_interval(row, words, "price.month_interval") if is_month else "")
+        + (_month_interval(row, words) if is_month else "")
     )
 
 
@@ -52,12 +52,12 @@ def _figure(value: Any, unit: str, words: Words, digits: int = 1, *, signed: boo
     return words.number(value, 2 if unit == "score" else 0)
 
 
-def month_interval(row: Row, words: Words, key: str) -> str:
+def _month_interval(row: Row, words: Words) -> str:
     """The 95 % interval of the change over four weeks; empty where the quotes do not tell."""
     low, high = row["month_low_share"], row["month_high_share"]
     if low is None or high is None:
         return ""
-    return words(key, low=words.percent(low, signed=True), high=words.percent(high, signed=True))
+    return words("price.month_interval", low=words.percent(low, signed=True), high=words.percent(high, signed=True))
 
 
 def method(row: Row, words: Words) -> str:
