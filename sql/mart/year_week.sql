@@ -21,18 +21,14 @@ WITH data_week AS (
     SELECT week_start FROM mart.price_index_week
 ),
 
-calendar_week AS (
+numbered AS (
     SELECT
         week_start,
-        CASE
-            WHEN week(week_start) < 53
-                THEN (date_trunc('week', make_date(isoyear(week_start)::INTEGER - 1, 1, 4))::DATE
-                    + 7 * (week(week_start)::INTEGER - 1))::DATE
-        END AS calendar_week_start
+        week(week_start)::INTEGER AS week_no,
+        date_trunc('week', make_date(isoyear(week_start) - 1, 1, 4))::DATE AS first_week_start
     FROM data_week
 ),
 
--- A year without its neighbour in the table is nobody's nearest: the true one may be missing.
 festival AS (
     SELECT
         new_year_on,
@@ -41,32 +37,44 @@ festival AS (
     FROM reference.lunar_new_year
 ),
 
+-- No lunar year is longer than 385 days: further than half of that from any known one, the nearest is not in the table.
 nearest AS (
     SELECT
-        calendar_week.week_start,
+        numbered.week_start,
         festival.new_year_on,
-        festival.festival_week_start,
-        festival.before_week_start
-    FROM calendar_week
-    INNER JOIN festival ON abs(calendar_week.week_start + 3 - festival.new_year_on) <= 200
+        ((numbered.week_start - festival.festival_week_start) // 7)::INTEGER AS new_year_week_count,
+        (numbered.week_start - (festival.festival_week_start - festival.before_week_start)::INTEGER)::DATE
+            AS lunar_week_start
+    FROM numbered
+    INNER JOIN festival ON abs(numbered.week_start + 3 - festival.new_year_on) <= 193
     QUALIFY
         row_number() OVER (
-            PARTITION BY calendar_week.week_start
-            ORDER BY abs(calendar_week.week_start + 3 - festival.new_year_on), festival.new_year_on
+            PARTITION BY numbered.week_start
+            ORDER BY abs(numbered.week_start + 3 - festival.new_year_on), festival.new_year_on
         ) = 1
+),
+
+paired AS (
+    SELECT
+        numbered.week_start,
+        CASE
+            WHEN numbered.week_no < 53 THEN (numbered.first_week_start + 7 * (numbered.week_no - 1))::DATE
+        END AS calendar_week_start,
+        nearest.new_year_on,
+        nearest.new_year_week_count,
+        nearest.lunar_week_start
+    FROM numbered
+    LEFT JOIN nearest ON numbered.week_start = nearest.week_start
 )
 
 SELECT
-    calendar_week.week_start,
-    strftime(calendar_week.week_start, '%G-W%V') AS iso_week,
-    calendar_week.calendar_week_start,
-    strftime(calendar_week.calendar_week_start, '%G-W%V') AS calendar_iso_week,
-    nearest.new_year_on,
-    ((calendar_week.week_start - nearest.festival_week_start) // 7)::INTEGER AS new_year_week_count,
-    (calendar_week.week_start - (nearest.festival_week_start - nearest.before_week_start))::DATE AS lunar_week_start,
-    strftime(
-        (calendar_week.week_start - (nearest.festival_week_start - nearest.before_week_start))::DATE, '%G-W%V'
-    ) AS lunar_iso_week
-FROM calendar_week
-LEFT JOIN nearest ON calendar_week.week_start = nearest.week_start
-ORDER BY calendar_week.week_start
+    week_start,
+    strftime(week_start, '%G-W%V') AS iso_week,
+    calendar_week_start,
+    strftime(calendar_week_start, '%G-W%V') AS calendar_iso_week,
+    new_year_on,
+    new_year_week_count,
+    lunar_week_start,
+    strftime(lunar_week_start, '%G-W%V') AS lunar_iso_week
+FROM paired
+ORDER BY week_start

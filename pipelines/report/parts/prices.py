@@ -20,6 +20,8 @@ def section(facts: Facts, words: Words) -> Section:
     blocks: list[Table | Chart] = []
     if rows.total_history.rows:
         blocks += [prices_tables.total_table(facts, rows, words), prices_charts.total_chart(facts, rows, words)]
+        year = prices_charts.year_chart(facts, rows, words)
+        blocks += [year] if year else []
     if facts.prices.rows and rows.layout:
         blocks.append(prices_charts.map_chart(facts, rows, words))
     blocks += [
@@ -65,7 +67,35 @@ def total_sentences(rows: prices_rows.PriceRows, words: Words) -> list[Sentence]
             for row in thin
         )
         found.append(Sentence(words("price.followed", names=parts), "muted"))
-    return found
+    return found + _years(rows, totals, words)
+
+
+def _years(rows: prices_rows.PriceRows, totals: list[Row], words: Words) -> list[Sentence]:
+    """The totals against the year before, by the calendar and by the moon; that a week 53 has none."""
+    pairs = [(row, year) for row in totals if (year := rows.year_before(row))]
+    if not pairs:
+        return []
+    first = pairs[0][1]
+    said = [Sentence(words("price.no_week_before"), "muted")] if first["calendar_iso_week"] is None else []
+    names = words.listed(
+        words(
+            "price.year_of",
+            name=prices_tables.total_name(row, words),
+            calendar=words.percent(year["calendar_share"], signed=True),
+            lunar=words.percent(year["lunar_share"], signed=True),
+        )
+        for row, year in pairs
+        if year["calendar_share"] is not None or year["lunar_share"] is not None
+    )
+    if not names:
+        return [*said, Sentence(words("price.no_year_yet"), "muted")]
+    text = words(
+        "price.year",
+        calendar_week=first["calendar_iso_week"] or words("price.no_week"),
+        lunar_week=first["lunar_iso_week"] or words("price.no_week"),
+        names=names,
+    )
+    return [*said, Sentence(text)]
 
 
 def basis_sentences(facts: Facts, rows: prices_rows.PriceRows, words: Words) -> list[Sentence]:

@@ -16,6 +16,8 @@ from pipelines.report.parts.prices_words import series_name
 from pipelines.report.words import Words
 from pipelines.rules import levels
 
+_MOST_YEARS = 4  # products in the chart of years; the data file has them all
+
 
 def index_chart(facts: Facts, rows: PriceRows, words: Words) -> Chart:
     """Index lines over a year, a field a county and product."""
@@ -103,6 +105,54 @@ def total_chart(facts: Facts, rows: PriceRows, words: Words) -> Chart:
         alt=words("price.total_alt", weeks=len(weeks), rows=words.listed(line.label for line in found)),
         draw=lambda is_narrow: lines([("", found)], weeks, unit, source, is_narrow=is_narrow),
         query=rows.total_history,
+        foot=source,
+        has_narrow=True,
+        sources=rows.quotes,
+    )
+
+
+def year_chart(facts: Facts, rows: PriceRows, words: Words) -> Chart | None:
+    """This year's index of each product with last year's faint behind it; None where no chain reaches back a year."""
+    known = sorted(rows.year_history.rows, key=lambda row: row["week_start"])
+    panels = []
+    for product_id, product in facts.products_of((row for row in known if row["product_id"]), words)[:_MOST_YEARS]:
+        of_product = [row for row in known if row["product_id"] == product_id]
+        if not any(row["calendar_index"] or row["lunar_index"] for row in of_product):
+            continue
+        looks = (
+            ("calendar_index", "price.last_year", style.FAINT, style.DASHES[0], 1.4),
+            ("lunar_index", "price.last_lunar_year", style.LINES[1], style.DASHES[1], 1.2),
+            ("price_index", "price.this_year", style.MAIN, style.DASHES[0], 2.2),
+        )
+        found = []
+        for column, key, color, dash, width in looks:
+            points = {
+                row["week_start"]: (float(row[column]), row["segment"], False) for row in of_product if row[column]
+            }
+            last = words.number(points[max(points)][0], 1) if points else ""
+            label = words(key, index=last) if points else ""
+            found.append(Line(label, points, color, dash, width))
+        panels.append((product, found))
+    if not panels:
+        return None
+    unit = words("price.year_unit")
+    source = fact.foot(words, facts.week.quote_through, "quotes_and_tickets")
+    weeks = _weeks(known, facts)
+    return Chart(
+        name="price_year",
+        title=words("price.year_title"),
+        unit=words("price.year_chart_unit"),
+        alt=words(
+            "price.year_alt",
+            rows=words.listed(
+                words(
+                    "price.year_row", product=product, lines=words.listed(line.label for line in found if line.label)
+                )
+                for product, found in panels
+            ),
+        ),
+        draw=lambda is_narrow: lines(panels, weeks, unit, source, is_narrow=is_narrow, height_in=1.5),
+        query=rows.year_history,
         foot=source,
         has_narrow=True,
         sources=rows.quotes,

@@ -30,6 +30,26 @@ class PriceRows:
         )
 
     @cached_property
+    def years(self) -> Query:
+        """Indices of the week beside those of a year before, by the calendar and by the moon."""
+        return self.facts.edition.week_of("price_year_week")
+
+    @cached_property
+    def year_history(self) -> Query:
+        """The same of the city's totals over a year, of the kind that charts show."""
+        return self.facts.edition.week_of(
+            "price_year_week",
+            weeks=fact.PRICE_WEEKS,
+            only="is_main_kind AND scope <> 'series'",
+            as_name="price_year_history",
+        )
+
+    def year_before(self, row: Row) -> Row | None:
+        """What stands beside a total: its week and index of a year before."""
+        same = ("scope", "product_id", "unit", "basis", "tax")
+        return next((year for year in self.years.rows if all(year[name] == row[name] for name in same)), None)
+
+    @cached_property
     def basis(self) -> Query:
         """Ex-works and delivered prices of the week where both are quoted."""
         return self.facts.edition.week_of("price_basis_week")

@@ -21,7 +21,8 @@ def total_table(facts: Facts, rows: PriceRows, words: Words) -> Table:
             Column(words("column.price_jevons"), "", True),
             Column(words("column.week_share"), "", True),
             Column(words("column.month_share"), "", True),
-            Column(words("column.year_share"), "", True),
+            Column(words("column.calendar_share"), "", True),
+            Column(words("column.lunar_share"), "", True),
             Column(words("column.laspeyres"), "", True),
             Column(words("column.laspeyres_gap"), points, True),
             Column(words("column.quotes"), words("price.lines"), True),
@@ -29,8 +30,9 @@ def total_table(facts: Facts, rows: PriceRows, words: Words) -> Table:
             Column(words("column.weights")),
             Column(words("column.carried_weight"), "", True),
         ),
-        rows=tuple(_total_cells(row, words) for row in rows.main_totals()),
+        rows=tuple(_total_cells(row, rows.year_before(row), words) for row in rows.main_totals()),
         query=rows.totals,
+        also=(rows.years,),
         foot=fact.foot(words, facts.week.quote_through, "quotes_and_tickets", words("price.total_note")),
         empty=words("price.no_total"),
         total_rows=sum(row["scope"] == "city" for row in rows.main_totals()),
@@ -47,7 +49,7 @@ def total_name(row: Row, words: Words) -> str:
     )
 
 
-def _total_cells(row: Row, words: Words) -> tuple[Cell, ...]:
+def _total_cells(row: Row, year: Row | None, words: Words) -> tuple[Cell, ...]:
     weights = words.name("weight_basis", row["weight_basis"], NOTHING)
     quarter = row["weight_quarter"] if row["weight_basis"] == "tonnes" else ""
     return (
@@ -57,7 +59,9 @@ def _total_cells(row: Row, words: Words) -> tuple[Cell, ...]:
             "muted" if row["is_imputed"] else "",
             words("price.base_is_100", week=row["base_week"]),
         ),
-        *(Cell(words.percent(row[f"{span}_share"], signed=True)) for span in ("week", "month", "year")),
+        *(Cell(words.percent(row[f"{span}_share"], signed=True)) for span in ("week", "month")),
+        _year_cell(year, "calendar", words),
+        _year_cell(year, "lunar", words),
         Cell(words.number(row["laspeyres_index"], 1)),
         Cell(_points(row["laspeyres_gap_points"], words)),
         Cell(words.number(row["quote_count"])),
@@ -70,6 +74,16 @@ def _total_cells(row: Row, words: Words) -> tuple[Cell, ...]:
         ),
         Cell(words.percent(row["imputed_weight_share"])),
     )
+
+
+def _year_cell(year: Row | None, kind: str, words: Words) -> Cell:
+    """The change on the week a year before, that week under it; why there is none where there is none."""
+    week = year[f"{kind}_iso_week"] if year else None
+    if year is None or week is None:
+        return Cell(words("price.no_week"), "muted")
+    if year[f"{kind}_share"] is None:
+        return Cell(NOTHING, "muted", words("price.chain_short", week=week))
+    return Cell(words.percent(year[f"{kind}_share"], signed=True), note=week)
 
 
 def _points(value: float, words: Words) -> str:
