@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Column, Query, Sentence, Table
 from pipelines.report.facts import Facts
 from pipelines.report.words import Words
 from pipelines.rules import levels
+from pipelines.rules.levels import Clause
 from pipelines.rules.policy import compare
 
 
@@ -50,7 +53,7 @@ def sentences(query: Query, words: Words) -> list[Sentence]:
                 )
             )
         )
-    short = [row for row in query.rows if not row["is_city"] and _light(row["project_cover_ratio"])]
+    short = [row for row in query.rows if not row["is_city"] and _is_short(row["project_cover_ratio"])]
     if short:
         names = words.listed(
             words(
@@ -83,7 +86,7 @@ def table(facts: Facts, query: Query, words: Words) -> Table:
                 Cell(words.number(row["contracted_4w_t"]))
                 if row["contracted_4w_t"] is not None
                 else _unknown("", words),
-                Cell(words.number(row["project_cover_ratio"], 2), _light(row["project_cover_ratio"]))
+                _cover(row["project_cover_ratio"], words)
                 if row["project_cover_ratio"] is not None
                 else _unknown(row["cover_reason"], words),
                 Cell(words.percent(row["manufactured_share"])),
@@ -106,16 +109,21 @@ def table(facts: Facts, query: Query, words: Words) -> Table:
     )
 
 
-def _light(ratio: float | None) -> str:
-    """Bold where the cover is short of what the supply rule asks for."""
-    if ratio is None:
-        return ""
-    return "strong" if any(compare(float(ratio), must_be, bound) for must_be, bound in _bounds()) else ""
+def _cover(ratio: float, words: Words) -> Cell:
+    """The cover: bold under the bound of a warning, and said to be tight under that of tightness."""
+    rule = levels.load("supply_level")
+    is_tight = not _is_short(ratio) and _is_under(ratio, rule.tight)
+    note = words("cushion.tight") if is_tight else ""
+    return Cell(words.number(ratio, 2), "strong" if _is_short(ratio) else "", note)
 
 
-def _bounds() -> list[tuple[str, float]]:
-    conditions = levels.load("supply_level").conditions
-    return [(bound.must_be, bound.value) for _, bound in conditions if bound.measure == "project_cover_ratio"]
+def _is_short(ratio: float | None) -> bool:
+    return ratio is not None and _is_under(ratio, levels.load("supply_level").clauses)
+
+
+def _is_under(ratio: float, clauses: Sequence[Clause]) -> bool:
+    bounds = [bound for clause in clauses for bound in clause.bounds if bound.measure == "project_cover_ratio"]
+    return any(compare(float(ratio), bound.must_be, bound.value) for bound in bounds)
 
 
 def _unknown(reason: str | None, words: Words) -> Cell:
