@@ -13,7 +13,6 @@ from pathlib import Path
 import duckdb
 import openpyxl
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from test_alerts import Receiver
@@ -24,7 +23,8 @@ from pipelines.alerting import chase, freshness, freshness_message, silences, so
 from pipelines.alerting.silences import Silence
 from pipelines.errors import WrongCallError
 from pipelines.publishing import editions
-from pipelines.settings import ROOT, Settings
+from pipelines.report.words import messages
+from pipelines.settings import Settings
 from pipelines.verbs import chasing
 
 
@@ -536,7 +536,7 @@ def test_an_empty_chase_list_says_so(city, tmp_path):
 
 def test_every_word_is_there_and_is_that_of_the_report():
     states = {"fresh", "ended", "unasked", *sources.CHASED}
-    zh = yaml.safe_load((ROOT / "pipelines" / "report" / "messages" / "zh.yaml").read_text("utf-8"))
+    zh = messages("zh")
     for language in ("zh", "en"):
         words = freshness_message.words(language)
         assert set(words["state"]) == states

@@ -21,6 +21,7 @@ from pipelines.publishing import editions
 from pipelines.report import blocks, weekly
 from pipelines.report.issuing import bundle, index_page, issued, made_from, notes
 from pipelines.settings import ROOT, Settings
+from pipelines.upkeep import backup
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +296,22 @@ def test_a_week_that_no_issue_came_before_says_so(small_city: Settings) -> None:
     section = next(section for section in report.sections if section.name == "revisions")
     assert [sentence.text for sentence in section.sentences] == ["本周及上周均无已签发的期次，没有可对照的数字。"]
     assert section.blocks == ()
+
+
+def test_a_backup_carries_what_was_issued_and_written_but_no_draft(city: Settings, tmp_path: Path) -> None:
+    week = newest_week(city)
+    note = city.reports / week / notes.NAME
+    note.write_text("署名: 王工\n日期: 2026-11-23\n\n停产检修。\n", encoding="utf-8")
+    kept = backup.backup(city, tmp_path / "backup").folder
+    note.unlink()
+    carried = {
+        path.relative_to(kept / "reports").parts[1] for path in (kept / "reports").rglob("*") if path.is_file()
+    }
+    assert carried == {"issued", notes.NAME}
+    fresh = Settings(home=tmp_path / "fresh", actor="tester")
+    backup.restore(fresh, kept)
+    frozen = fresh.reports / week / "issued" / "01-preliminary"
+    for edition in ("internal", "public"):
+        bundle.verify(frozen / edition)
+    assert [one.approved_by for one in issued.releases(fresh.reports / week)] == ["李主任"]
+    assert notes.read(fresh.reports / week / notes.NAME)[0].signed_by == "王工"

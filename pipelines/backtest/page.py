@@ -98,7 +98,7 @@ def render(simulated: Simulated, real: Iterable[Real], language: str, *, is_simu
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    report = Path(style.__file__).parent / "templates" / "report.css"
+    report = Path(style.__file__).parents[1] / "formats" / "templates" / "report.css"
     return environment.get_template("backtest.html.j2").render(
         language=language,
         title=words("title.page"),

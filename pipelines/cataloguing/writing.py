@@ -164,7 +164,7 @@ def _page(shown: list[Shown], words: Mapping[str, str], language: str, subtitle:
         lstrip_blocks=True,
     )
     # The look is that of the report.
-    css = (Path(str(report.__file__)).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    css = (Path(str(report.__file__)).parent / "formats" / "templates" / "report.css").read_text(encoding="utf-8")
     return environment.get_template("catalogue.html.j2").render(
         words=words,
         language=language,

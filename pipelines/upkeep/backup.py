@@ -93,8 +93,8 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> Path 
 
     Every file is compared with the manifest first. What was there is kept aside, and its folder is returned (None
     where nothing was). The inbox, the published editions and the reports stay: readers notice nothing until the
-    next publish. The alert log and the access log come back only where home has none: what was sent since the
-    backup would be sent twice otherwise.
+    next publish. The alert log, the access log and the reports that were issued come back only where home has none:
+    what was sent since the backup would be sent twice otherwise.
 
     Raises:
         WrongCallError: that is no backup, or home holds data and `replace` is not given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,15 @@ NAME = "report.html"
 def files(report: Report, pictures: Pictures) -> dict[str, bytes]:
     """Return the page by its file name."""
     addresses = {block.name: _addresses(block, pictures) for block in report.blocks if isinstance(block, Chart)}
+    script = (_folder() / "report.js").read_text(encoding="utf-8")
     html = _template().render(
         report=report,
         words=Words(report.language),
         pictures=addresses,
         css=(_folder() / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        # The page runs this script and no other, whatever a name or a note holds.
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
     )
     # No part puts a plate on the page; a site or question that bears one in its name must not either.
     return {NAME: masked(html).encode("utf-8")}

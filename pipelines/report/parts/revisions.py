@@ -20,7 +20,7 @@ def section(edition: Edition, revisions: Revisions | None, words: Words, figures
         words: the language.
         figures: the listing that the changes are of, where the loads since (with names of files) may not be listed.
     """
-    title = words("section.revisions")
+    title = words("section.public_revisions" if figures else "section.revisions")
     if revisions is None:
         return Section("revisions", title, (Sentence(words("revision.none_before"), "muted"),))
     since = issue_name(revisions, words)

@@ -6,10 +6,9 @@ from pipelines.report import facts as fact
 from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
 from pipelines.report.charts import figures
 from pipelines.report.facts import Facts
+from pipelines.report.parts import supply_cushion
 from pipelines.report.words import NOTHING, SIGNS, Words
 from pipelines.rules import levels
-
-MANUFACTURED = ("manufactured", "recycled")
 
 
 def section(facts: Facts, words: Words) -> Section:
@@ -24,7 +23,9 @@ def section(facts: Facts, words: Words) -> Section:
         county_table(facts, words),
         product_table(facts, words),
     )
-    return Section("supply", title, tuple(sentences(facts, facts.city, words)), blocks)
+    cushion = supply_cushion.listing(facts)
+    said = (*sentences(facts, facts.city, words), *supply_cushion.sentences(cushion, words))
+    return Section("supply", title, said, (*blocks, supply_cushion.table(facts, cushion, words)))
 
 
 def dispatch_sentence(city: Row, words: Words) -> str:
@@ -72,13 +73,8 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
             )
         )
     )
-    made = sum(
-        (row["dispatch_share"] or 0 for row in facts.products.rows if row["source_class"] in MANUFACTURED), start=0
-    )
-    found.append(Sentence(words("supply.substitution", share=words.percent(made))))
     if facts.week.is_holiday:
         found.append(Sentence(words("supply.holiday"), "muted"))
-    found.append(Sentence(words("supply.missing_feeds"), "muted"))
     return found
 
 
