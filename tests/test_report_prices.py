@@ -23,7 +23,8 @@ from pipelines.settings import ROOT
 
 LAST = 7  # the week of the report, counted from price_world.MONDAY
 COUNTIES = ("411702", "411721", "411722", "411723", "411724", "411725", "411726", "411727", "411728", "411729")
-REPORT = ("price_quote_week", "price_total_week", "price_basis_week", "price_week", "price_episode_week")
+REPORT = ("price_quote_week", "price_total_week", "price_basis_week", "price_week", "price_episode_week",
+          "price_year_week")  # fmt: skip
 
 
 def report_tables(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -33,7 +34,9 @@ def report_tables(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         "CREATE TABLE report.week AS SELECT DISTINCT week_start, strftime(week_start, '%G-W%V') AS iso_week"
         " FROM mart.price_index_week"
     )
-    for name, types in (("product", "{}"), ("region_tile", "{'county_code': 'VARCHAR'}")):
+    for name, types in (
+        ("product", "{}"), ("region_tile", "{'county_code': 'VARCHAR'}"), ("lunar_new_year", "{}"),
+    ):  # fmt: skip
         path = str(ROOT / "sql" / "reference" / f"{name}.csv")
         options = f", types = {types}" if types != "{}" else ""
         con.execute(f"CREATE TABLE reference.{name} AS SELECT * FROM read_csv(?{options})", [path])
@@ -41,7 +44,9 @@ def report_tables(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         "CREATE TABLE mart.supply_driver_week (county_code VARCHAR, week_start DATE, driver_rank INTEGER,"
         " kind VARCHAR, subject VARCHAR, subject_name VARCHAR, value_t DECIMAL(18, 3), text_zh VARCHAR)"
     )
+    con.execute("CREATE TABLE mart.county_week (week_start DATE)")
     make(con, "price_index_total_week")
+    make(con, "year_week")
     for name in REPORT:
         sql = (ROOT / "sql" / "report" / f"{name}.sql").read_text(encoding="utf-8")
         con.execute(f"CREATE TABLE report.{name} AS {sql}")
@@ -125,7 +130,7 @@ def test_the_city_total_is_the_worked_example_of_the_method_page() -> None:
     said = prices.section(facts_of(con, 3), Words("zh"))
     total = table(said, "price_totals")
     texts = [[cell.text for cell in row] for row in total.rows]
-    assert texts[1] == ["天然砂", "104.3", "+2.4%", "—", "—", "104.6", "+0.3", "2", "2/2", "2025-Q4 吨数", "37.5%"]
+    assert texts[1] == ["天然砂", "104.3", "+2.4%", "—", "—", "—", "104.6", "+0.3", "2", "2/2", "2025-Q4 吨数", "37.5%"]
     assert total.rows[1][1].note == "2026-W03=100"
     assert total.total_rows == 1
     assert "Jevons" in said.sentences[0].text
