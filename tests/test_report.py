@@ -213,7 +213,11 @@ def test_the_page_loads_nothing_from_outside(text: str) -> None:
     for address in re.findall(r'(?:src|srcset)="([^"]*)"', markup):
         assert address == "data:"
     for address in re.findall(r'href="([^"]*)"', markup):
-        assert address.startswith(("#", "data/", "sources/")) or address in ("report.pdf", "report.docx", "report.xlsx")
+        assert address.startswith(("#", "data/", "sources/")) or address in (
+            "report.pdf",
+            "report.docx",
+            "report.xlsx",
+        )
     assert markup.count("<script>") == 1  # our own; its hash stands in the policy of the page
 
 

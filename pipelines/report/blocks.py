@@ -96,12 +96,13 @@ class Chart:
     foot: str
     is_half: bool = False
     has_narrow: bool = False
+    also: tuple[Query, ...] = ()
     sources: tuple[Query, ...] = ()
 
     @property
     def queries(self) -> tuple[Query, ...]:
         """Every query the chart rests on."""
-        return (self.query,)
+        return (self.query, *self.also)
 
 
 @dataclass(frozen=True)

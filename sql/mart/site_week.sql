@@ -29,7 +29,6 @@ WITH week_day AS (
     SELECT
         day_on,
         date_trunc('week', day_on)::DATE AS week_start,
-        is_workday,
         is_public_holiday
     FROM reference.calendar
 ),
@@ -52,9 +51,7 @@ site AS (
         county_code,
         entity_kind,
         filed_capacity_t,
-        expected_cadence,
-        closed_on,
-        reopened_on
+        expected_cadence
     FROM staging.site
     UNION ALL
     SELECT DISTINCT
@@ -65,57 +62,24 @@ site AS (
         NULL AS county_code,
         NULL AS entity_kind,
         NULL AS filed_capacity_t,
-        'none' AS expected_cadence,
-        NULL::DATE AS closed_on,
-        NULL::DATE AS reopened_on
+        'none' AS expected_cadence
     FROM staging.ticket_day AS ticket
     ANTI JOIN staging.site AS registered ON ticket.site_id = registered.site_id
 ),
 
--- A site that opened again before it closed is closed still: only the last closure is in the register.
-site_day AS (
-    SELECT
-        site.site_id,
-        week_day.week_start,
-        week_day.day_on,
-        coalesce(
-            week_day.day_on >= site.closed_on
-            AND (coalesce(site.reopened_on <= site.closed_on, TRUE) OR week_day.day_on < site.reopened_on),
-            FALSE
-        ) AS is_closed,
-        coalesce(
-            site.expected_cadence = 'daily' OR (site.expected_cadence = 'workday' AND week_day.is_workday), FALSE
-        ) AS is_asked
-    FROM site
-    CROSS JOIN week_day
-),
-
 expected AS (
-    SELECT
-        site_day.site_id,
-        site_day.week_start,
-        count(*) FILTER (site_day.is_asked AND NOT site_day.is_closed) AS expected_day_count,
-        count(*) FILTER (
-            ticket_day.site_id IS NOT NULL AND site_day.is_asked AND NOT site_day.is_closed
-        ) AS seen_day_count,
-        count(*) FILTER (site_day.is_closed) AS closed_day_count,
-        coalesce(sum(ticket_day.ticket_count), 0)::BIGINT AS ticket_count,
-        max(ticket_day.last_weighed_at) AS last_weighed_at
-    FROM site_day
-    LEFT JOIN staging.ticket_day AS ticket_day
-        ON site_day.site_id = ticket_day.site_id AND site_day.day_on = ticket_day.weighed_on
-    GROUP BY site_day.site_id, site_day.week_start
-),
-
-dispatch AS (
     SELECT
         site_id,
         week_start,
-        count(*) AS release_count,
-        count(DISTINCT weighed_on) AS release_day_count,
-        sum(net_t) AS dispatch_t
-    FROM mart.release
-    WHERE NOT is_reweighed
+        count(*) FILTER (is_expected) AS expected_day_count,
+        count(*) FILTER (is_expected AND ticket_count > 0) AS seen_day_count,
+        count(*) FILTER (is_closed) AS closed_day_count,
+        sum(ticket_count)::BIGINT AS ticket_count,
+        sum(release_count)::BIGINT AS release_count,
+        count(*) FILTER (release_count > 0) AS release_day_count,
+        sum(dispatch_t) AS dispatch_t,
+        max(last_weighed_at) AS last_weighed_at
+    FROM mart.site_day
     GROUP BY site_id, week_start
 )
 
@@ -129,21 +93,20 @@ SELECT
     expected.week_start,
     week.iso_week,
     expected.ticket_count,
-    coalesce(dispatch.release_count, 0) AS release_count,
-    coalesce(dispatch.release_day_count, 0) AS release_day_count,
-    coalesce(dispatch.dispatch_t, 0)::DECIMAL(18, 3) AS dispatch_t,
+    expected.release_count,
+    expected.release_day_count,
+    expected.dispatch_t::DECIMAL(18, 3) AS dispatch_t,
     expected.expected_day_count,
     expected.seen_day_count,
     (expected.seen_day_count / nullif(expected.expected_day_count, 0))::DECIMAL(7, 6) AS completeness_share,
     expected.closed_day_count,
     week.is_holiday_week,
     site.filed_capacity_t,
-    (coalesce(dispatch.dispatch_t, 0) * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(18, 6)
+    (expected.dispatch_t * 365 / 7 / nullif(site.filed_capacity_t, 0))::DECIMAL(18, 6)
         AS utilisation_share,
     expected.last_weighed_at
 FROM expected
 INNER JOIN site ON expected.site_id = site.site_id
 INNER JOIN week ON expected.week_start = week.week_start
-LEFT JOIN dispatch ON expected.site_id = dispatch.site_id AND expected.week_start = dispatch.week_start
 WHERE site.expected_cadence IS DISTINCT FROM 'none' OR expected.ticket_count > 0
 ORDER BY expected.week_start, site.site_id

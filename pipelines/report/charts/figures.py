@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipelines.report.blocks import Row
@@ -25,6 +26,7 @@ def trend(
     *,
     column: str,
     is_low: dict[dt.date, bool],
+    spans: Mapping[dt.date, tuple[float, float, float]] = MappingProxyType({}),
     digits: int = 0,
     height_in: float = 2.35,
 ) -> Figure:
@@ -37,6 +39,7 @@ def trend(
         foot: foot line.
         column: figure that is drawn.
         is_low: weeks whose feed is incomplete.
+        spans: estimate with the ends of its interval, of weeks in which something is missing.
         digits: decimals of the labels.
         height_in: height of the figure in inches.
     """
@@ -44,7 +47,7 @@ def trend(
     style.quiet(axes, keep="bottom")
     axes.set_yticks([])
     values = {row["week_start"]: float(row[column]) for row in rows if row[column] is not None}
-    top = max(values.values(), default=0) or 1
+    top = max([*values.values(), *(high for _, _, high in spans.values())], default=0) or 1
     for place, week in enumerate(weeks):
         value, is_last = values.get(week), week == weeks[-1]
         if value is None:
@@ -61,17 +64,26 @@ def trend(
             hatch="////" if hollow else None,
             linewidth=0.8,
         )
+        if week in spans:
+            middle, low, high = spans[week]
+            axes.plot([place, place], [low, high], color=style.INK, linewidth=1.0, solid_capstyle="butt", zorder=4)
+            axes.plot(place, middle, "o", color=style.INK, markersize=2.2, zorder=4)
     known = [place for place, week in enumerate(weeks) if week in values]
     if known:
         highest = max(known, key=lambda place: values[weeks[place]])
         for place in [known[-1]] + [highest] * (known[-1] - highest > 3):
             color = style.INK if place == known[-1] else style.MUTED
             text = words.number(values[weeks[place]], digits)
+            beside = weeks[max(place - 4, 0) : place + 1]  # what the words lie over
+            tops = [
+                *(values.get(week, 0.0) for week in beside),
+                *(spans[week][2] for week in beside if week in spans),
+            ]
             side = "right" if place >= len(weeks) - 2 else "left" if place < 2 else "center"
             at = place + 0.4 if side == "right" else place - 0.4 if side == "left" else place
             axes.text(
                 at,
-                values[weeks[place]] + top * 0.03,
+                max(tops) + top * 0.03,
                 text,
                 ha=side,
                 color=color,

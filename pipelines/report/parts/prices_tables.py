@@ -12,7 +12,6 @@ from pipelines.rules import levels
 
 def total_table(facts: Facts, rows: PriceRows, words: Words) -> Table:
     """The city's index over all products and by product, with method, base, weights and sample beside the number."""
-    points = words("price.points")
     return Table(
         name="price_totals",
         title=words("price.total_title"),
@@ -24,9 +23,7 @@ def total_table(facts: Facts, rows: PriceRows, words: Words) -> Table:
             Column(words("column.calendar_share"), "", True),
             Column(words("column.lunar_share"), "", True),
             Column(words("column.laspeyres"), "", True),
-            Column(words("column.laspeyres_gap"), points, True),
             Column(words("column.quotes"), words("price.lines"), True),
-            Column(words("column.matched"), "", True),
             Column(words("column.weights")),
             Column(words("column.carried_weight"), "", True),
         ),
@@ -53,19 +50,18 @@ def _total_cells(row: Row, year: Row | None, words: Words) -> tuple[Cell, ...]:
     weights = words.name("weight_basis", row["weight_basis"], NOTHING)
     quarter = row["weight_quarter"] if row["weight_basis"] == "tonnes" else ""
     return (
-        Cell(total_name(row, words), note=words.kind(row)),
         Cell(
-            words.number(row["price_index"], 1),
-            "muted" if row["is_imputed"] else "",
-            words("price.base_is_100", week=row["base_week"]),
+            total_name(row, words),
+            note=words(
+                "price.kind_and_base", kind=words.kind(row), base=words("price.base_is_100", week=row["base_week"])
+            ),
         ),
+        Cell(words.number(row["price_index"], 1), "muted" if row["is_imputed"] else ""),
         *(Cell(words.percent(row[f"{span}_share"], signed=True)) for span in ("week", "month")),
         _year_cell(year, "calendar", words),
         _year_cell(year, "lunar", words),
-        Cell(words.number(row["laspeyres_index"], 1)),
-        Cell(_points(row["laspeyres_gap_points"], words)),
-        Cell(words.number(row["quote_count"])),
-        Cell(f"{row['matched_element_count']}/{row['element_count']}"),
+        Cell(words.number(row["laspeyres_index"], 1), note=_points(row["laspeyres_gap_points"], words)),
+        Cell(words.number(row["quote_count"]), note=f"{row['matched_element_count']}/{row['element_count']}"),
         Cell(
             " ".join(part for part in (quarter, weights) if part),
             note=NOTHING

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pipelines.report import facts as fact
-from pipelines.report.blocks import Cell, Chart, Column, Row, Section, Sentence, Table
-from pipelines.report.charts import figures
+from pipelines.report.blocks import Cell, Column, Query, Row, Section, Sentence, Table
 from pipelines.report.facts import Facts
-from pipelines.report.parts import supply_cushion
+from pipelines.report.parts import supply_charts, supply_cushion, supply_flow, supply_outlook
 from pipelines.report.words import NOTHING, SIGNS, Words
 from pipelines.rules import levels
 
@@ -16,16 +15,36 @@ def section(facts: Facts, words: Words) -> Section:
     title = words("section.supply")
     if facts.city is None:
         return Section("supply", title, (Sentence(words("supply.none_reported")),))
+    outlook, flow, cushion = supply_outlook.Outlook(facts), supply_flow.listing(facts), supply_cushion.listing(facts)
+    sources = (tickets(facts),)
     blocks = (
-        trend_chart(facts, words),
-        county_chart(facts, words),
-        rates_chart(facts, words),
-        county_table(facts, words),
-        product_table(facts, words),
+        supply_charts.trend_chart(facts, outlook, words),
+        supply_charts.county_chart(facts, words),
+        supply_charts.rates_chart(facts, words),
+        county_table(facts, words, sources),
+        supply_outlook.table(facts, outlook, words, sources),
+        product_table(facts, words, sources),
+        supply_cushion.table(facts, cushion, words),
+        supply_flow.chart(facts, flow, words, sources),
+        supply_flow.table(facts, flow, words, sources),
     )
-    cushion = supply_cushion.listing(facts)
-    said = (*sentences(facts, facts.city, words), *supply_cushion.sentences(cushion, words))
-    return Section("supply", title, said, (*blocks, supply_cushion.table(facts, cushion, words)))
+    said = (
+        *sentences(facts, facts.city, words),
+        *supply_outlook.sentences(outlook, words),
+        *supply_cushion.sentences(cushion, words),
+        *supply_flow.sentences(flow, words),
+    )
+    return Section("supply", title, said, blocks)
+
+
+def tickets(facts: Facts) -> Query:
+    """The week's releases, without plates: what the tonnes rest on."""
+    return facts.edition.query(
+        "supply_tickets",
+        "SELECT ticket_id, ticket_no, site_id, county_code, weighed_at, product_id, net_t, destination_county_code,"
+        f" is_reweighed, snapshot_sha256, line FROM mart.release WHERE week_start = DATE '{facts.week.start}'"
+        " ORDER BY ALL",
+    )
 
 
 def dispatch_sentence(city: Row, words: Words) -> str:
@@ -78,115 +97,7 @@ def sentences(facts: Facts, city: Row, words: Words) -> list[Sentence]:
     return found
 
 
-def trend_chart(facts: Facts, words: Words) -> Chart:
-    """The city's dispatch by week."""
-    rows = [row for row in facts.supply_history.rows if row["is_city"]]
-    weeks = [week for week in facts.weeks(fact.SUPPLY_WEEKS) if week >= min(row["week_start"] for row in rows)]
-    is_low = {row["week_start"]: fact.is_incomplete(row["completeness_share"]) for row in rows}
-    city = facts.city or {}
-    foot = fact.foot(words, facts.week.ticket_through, "weighbridge_ticket")
-    return Chart(
-        name="dispatch_trend",
-        title=words("supply.trend_title"),
-        unit=words("supply.trend_unit"),
-        alt=words(
-            "supply.trend_alt",
-            weeks=len(weeks),
-            dispatch=words.number(city.get("dispatch_t")),
-            change=words.change(city.get("dispatch_change_share")),
-        ),
-        draw=lambda _: figures.trend(
-            rows,
-            weeks,
-            words,
-            foot,
-            column="dispatch_t",
-            is_low=is_low,
-            height_in=figures.bar_height(len(facts.counties)),
-        ),
-        query=facts.supply_history,
-        foot=foot,
-        is_half=True,
-    )
-
-
-def county_chart(facts: Facts, words: Words) -> Chart:
-    """Dispatch by county with the week before as a mark."""
-    rows = _counties(facts)
-    labels = [words.place(code, name) for code, name, _ in rows]
-    notes = []
-    for _, _, row in rows:
-        if row is None:
-            notes.append(words("word.not_reported"))
-            continue
-        incomplete = fact.is_incomplete(row["completeness_share"])
-        beside = (
-            words("figure.incomplete") if incomplete else words.percent(row["dispatch_change_share"], signed=True)
-        )
-        notes.append(f"{words.number(row['dispatch_t'])}  {beside}")
-    foot = fact.foot(words, facts.week.ticket_through, "weighbridge_ticket")
-    return Chart(
-        name="dispatch_by_county",
-        title=words("supply.county_title"),
-        unit=words("supply.county_unit"),
-        alt=words("supply.county_alt", rows=words.listed(f"{a} {b}" for a, b in zip(labels, notes, strict=True))),
-        draw=lambda _: figures.by_place(
-            labels,
-            [None if row is None else float(row["dispatch_t"]) for _, _, row in rows],
-            notes,
-            [_float(row, "dispatch_week_before_t") for _, _, row in rows],
-            foot,
-            hollow=[row is not None and fact.is_incomplete(row["completeness_share"]) for _, _, row in rows],
-        ),
-        query=facts.supply,
-        foot=foot,
-        is_half=True,
-    )
-
-
-def rates_chart(facts: Facts, words: Words) -> Chart:
-    """Capacity utilisation and operating rate, the city above its counties."""
-    code, name = facts.city_place
-    rows = [(code, name, facts.city), *_counties(facts)]
-    labels = [words.place(code, name) for code, name, _ in rows]
-    used = [_float(row, "utilisation_share") for _, _, row in rows]
-    used_text = [
-        words("word.not_reported")
-        if row is None
-        else words("supply.no_capacity")
-        if row["utilisation_share"] is None
-        else words.percent(row["utilisation_share"])
-        for _, _, row in rows
-    ]
-    rates = [_float(row, "operating_rate_share") for _, _, row in rows]
-    rate_text = [
-        words("word.not_reported")
-        if row is None
-        else words("supply.no_active")
-        if not row["active_site_count"]
-        else words("supply.of_active", operating=row["operating_site_count"], active=row["active_site_count"])
-        for _, _, row in rows
-    ]
-    foot = fact.foot(words, facts.week.ticket_through, "ticket_and_register")
-    both = words.listed(f"{a} {b} / {c}" for a, b, c in zip(labels, used_text, rate_text, strict=True))
-    return Chart(
-        name="utilisation",
-        title=words("supply.rates_title"),
-        unit=words("supply.rates_unit"),
-        alt=words("supply.rates_alt", rows=both),
-        draw=lambda is_narrow: figures.two_rates(
-            labels,
-            ((words("supply.utilisation"), used, used_text), (words("supply.operating_rate"), rates, rate_text)),
-            foot,
-            is_narrow=is_narrow,
-        ),
-        query=facts.supply,
-        foot=foot,
-        has_narrow=True,
-    )
-
-
-def county_table(facts: Facts, words: Words) -> Table:
+def county_table(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Table:
     """All measures of the week by county."""
     rows = []
     for row in sorted(facts.supply.rows, key=lambda row: (not row["is_city"], row["county_code"])):
@@ -227,6 +138,7 @@ def county_table(facts: Facts, words: Words) -> Table:
         query=facts.supply,
         foot=fact.foot(words, facts.week.ticket_through, "ticket_and_register", words("supply.table_note")),
         total_rows=1,
+        sources=sources,
     )
 
 
@@ -259,7 +171,7 @@ def _level_cells(row: Row, words: Words) -> list[Cell]:
     ]
 
 
-def product_table(facts: Facts, words: Words) -> Table:
+def product_table(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Table:
     """The city's dispatch by product."""
     rows = tuple(
         (
@@ -283,13 +195,5 @@ def product_table(facts: Facts, words: Words) -> Table:
         rows=rows,
         query=facts.products,
         foot=fact.foot(words, facts.week.ticket_through, "weighbridge_ticket"),
+        sources=sources,
     )
-
-
-def _counties(facts: Facts) -> list[tuple[str, str, Row | None]]:
-    by_code = {row["county_code"]: row for row in facts.supply.rows}
-    return [(code, name, by_code.get(code)) for code, name in facts.counties]
-
-
-def _float(row: Row | None, column: str) -> float | None:
-    return None if row is None or row[column] is None else float(row[column])

@@ -65,7 +65,7 @@ def sentences(query: Query, words: Words) -> list[Sentence]:
         )
         found.append(Sentence(words("cushion.short", names=names), "strong"))
     found.append(Sentence(words("supply.substitution", share=words.percent(city["manufactured_share"]))))
-    return [*found, Sentence(words("cushion.receipts"), "muted")]
+    return found
 
 
 def table(facts: Facts, query: Query, words: Words) -> Table:
