@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-import warnings
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+import chart_looks
 import duckdb
 import pytest
 from price_world import build, make, quote, rows, sellers, week
@@ -211,38 +211,13 @@ def test_the_map_has_a_tile_for_every_county_and_none_twice(city: duckdb.DuckDBP
     assert where["411726"][0] < where["411725"][0] < where["411727"][0] < where["411729"][0]  # west to east
 
 
-def drawn(chart: Chart, *, is_narrow: bool) -> tuple[Any, list[Any]]:
-    """The figure and the boxes of its texts, in dots."""
-    with warnings.catch_warnings(), style.in_style():
-        warnings.simplefilter("error")
-        figure = chart.draw(is_narrow)
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.text import Text
-
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        renderer = canvas.get_renderer()
-        texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-        return figure, [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("is_narrow", [False, True])
 def test_no_label_is_cut_or_lies_on_another(city: duckdb.DuckDBPyConnection, language: str, is_narrow: bool) -> None:
     for chart in prices.section(facts_of(city), Words(language)).blocks:
         if not isinstance(chart, Chart):
             continue
-        figure, boxes = drawn(chart, is_narrow=is_narrow)
-        width, height = figure.bbox.width, figure.bbox.height
-        for text, box in boxes:
-            assert box.x0 >= -1, (chart.name, text)
-            assert box.x1 <= width + 1, (chart.name, text)
-            assert box.y0 >= -1, (chart.name, text)
-            assert box.y1 <= height + 1, (chart.name, text)
-        for (one, a), (other, b) in combinations(boxes, 2):
-            across = min(a.x1, b.x1) - max(a.x0, b.x0)
-            down = min(a.y1, b.y1) - max(a.y0, b.y0)
-            assert across <= 1 or down <= 0.3 * min(a.height, b.height), (chart.name, one, other)
+        chart_looks.assert_readable(chart, is_narrow=is_narrow)
 
 
 def test_charts_say_how_far_the_data_reach_and_in_what_unit(section: Section) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from pathlib import Path
 
 import duckdb
-import openpyxl
-import pyarrow.parquet as pq
-import pypdf
 import pytest
+from report_files import text_of
 
 from pipelines import run
 from pipelines.publishing import editions
@@ -42,26 +39,6 @@ def composed(city: Settings, week: str, language: str = "zh") -> blocks.Report:
     ):
         found = edition.week_of(con, week)
         return weekly.compose_public(public, found, made_from.read(con, found), language)
-
-
-def text_of(path: Path) -> str:
-    """The words of a file in any of the formats."""
-    if path.suffix == ".pdf":
-        return "".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
-    if path.suffix == ".xlsx":
-        book = openpyxl.load_workbook(path, read_only=True)
-        return " ".join(
-            str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell
-        )
-    if path.suffix == ".parquet":
-        return str(pq.read_table(io.BytesIO(path.read_bytes())).to_pylist())
-    if path.suffix == ".docx":
-        import docx
-
-        document = docx.Document(str(path))
-        cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
-        return " ".join([*(paragraph.text for paragraph in document.paragraphs), *cells])
-    return "" if path.suffix == ".png" else path.read_text(encoding="utf-8")
 
 
 def test_no_firm_site_plate_person_or_input_file_is_named(city: Settings, folder: Path) -> None:

@@ -135,6 +135,7 @@ def by_place(
     axes = style.canvas(style.HALF_IN, height, foot, left=0.14 + widest * style.BASE / 72)
     style.quiet(axes, keep="left")
     top = max([value for value in (*values, *before) if value] or [1.0])
+    ends: list[float] = []
     for place, value in enumerate(values):
         if value is not None:
             is_hollow = bool(hollow) and hollow[place]
@@ -151,12 +152,22 @@ def by_place(
         if mark is not None:
             axes.plot([mark, mark], [place - 0.4, place + 0.4], color=style.BEFORE, linewidth=1.6, zorder=3)
         end = max(value or 0.0, mark or 0.0)
+        ends.append(end)
         axes.text(end + top * 0.02, place, notes[place], va="center", fontsize=style.SMALL + 0.3)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xticks([])
-    axes.set_xlim(0, top * 1.62)
+    wide_in = style.HALF_IN - 0.14 - 0.15 - widest * style.BASE / 72
+    axes.set_xlim(
+        0, max([top * 1.05, *(_room(end, note, top, wide_in) for end, note in zip(ends, notes, strict=True))])
+    )
     return axes.figure  # type: ignore[return-value]  # a Figure: we made it, no SubFigure
+
+
+def _room(end: float, note: str, top: float, wide_in: float) -> float:
+    """The end of an axis of so many inches on which the note beside a bar still fits."""
+    note_in = (width_em(note) + 0.6) * (style.SMALL + 0.3) / 72
+    return (end + top * 0.02) * wide_in / max(wide_in - note_in, 0.3)
 
 
 def bar_height(count: int) -> float:

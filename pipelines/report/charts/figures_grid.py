@@ -216,9 +216,10 @@ def verdicts(
     """
     width = style.NARROW_IN if is_narrow else style.WIDE_IN
     step = 0.62 if is_narrow else 0.4
-    legend_rows = 2 if is_narrow else 1
-    height = 0.5 + 0.26 * legend_rows + step * len(rows) + 0.12
     left = 0.1 if is_narrow else 0.14 + max((width_em(title) for title, _ in rows), default=6.0) * style.BASE / 72
+    key_in = sum(width_em(name) + 3.4 for _, name in outcomes) * style.SMALL / 72
+    legend_rows = 2 if is_narrow or key_in > width - left else 1
+    height = 0.5 + 0.26 * legend_rows + step * len(rows) + 0.12
     axes = style.canvas(width, height, foot, left=left, top=0.1 + 0.26 * legend_rows)
     style.quiet(axes)
     most = max((sum(counts.values()) for _, counts in rows), default=1) or 1
@@ -245,7 +246,7 @@ def verdicts(
             begin += count
         if is_narrow:
             axes.text(0, place - 0.2, title, fontsize=style.BASE, va="center")
-    _outcome_key(axes, outcomes, columns=3 if is_narrow else 6)
+    _outcome_key(axes, outcomes, columns=6 // legend_rows)
     axes.set_xlim(0, most * 1.01)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks([])

@@ -20,7 +20,7 @@ def trend_chart(facts: Facts, outlook: supply_outlook.Outlook, words: Words) -> 
     return Chart(
         name="dispatch_trend",
         title=words("supply.trend_title"),
-        unit=words("supply.trend_unit"),
+        unit=words("outlook.trend_unit"),
         alt=words(
             "supply.trend_alt",
             weeks=len(weeks),
