@@ -117,6 +117,18 @@ def test_a_rise_that_hangs_on_one_seller_says_so_first(one_seller):
     assert english.split("\n")[2].startswith("How sure: one collection point makes the rise: +0.0% without")
 
 
+@pytest.mark.parametrize(("without", "hangs"), [(0.22, False), (0.12, True)])
+def test_a_dear_and_tight_rise_is_held_against_the_bound_that_is_shown(step, without, hangs):
+    """Its own first bound is a level: 0.22 is under rank 3, which says nothing."""
+    [orange] = [event for event in step.events if event["level"] == "橙" and event["event"] == "raised"]
+    red = orange | {
+        "rule": "dear_and_tight", "level": "红", "supply_state": "供应紧张", "without_one_share": without,
+    }  # fmt: skip
+    assert red["bound"] == 0.2
+    _, body = alert_message.render([red], [], red["last_quoted_on"])
+    assert ("达不到界限" in body) is hangs
+
+
 def test_the_method_that_spoke_and_why_is_said(slow):
     [opened] = [event for event in slow.events if event["event"] == "opened"]
     assert (opened["rung"], opened["level"]) == ("significance", "黄")

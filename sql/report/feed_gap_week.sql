@@ -15,9 +15,9 @@ columns:
   kind: feed_down (断报), site_closed (停产), no_trade (无成交) or unknown (原因不明)
   sign: >-
     what speaks for the kind; register (closed by the register), waybill (waybills were issued there on a missing day),
-    profile_silent (all due sites of its source profile, 3 or more, sent nothing on the missing days), stock_fell or
-    stock_still (stock reported on two days of the run was less, or the same), holiday (all missing days are public
-    holidays); NULL where nothing does
+    profile_silent (on most missing days at least three quarters of the due sites of its source profile, 3 or more, sent
+    nothing: late corrections may still bring single tickets), stock_fell or stock_still (stock reported on two days of
+    the run was less, or the same), holiday (all missing days are public holidays); NULL where nothing does
   since_on: first missing day of the run
   until_on: last missing day of the run up to the week's Sunday
   is_running: whether nothing that was due has come since, up to the week's Sunday
@@ -79,7 +79,7 @@ profile_day AS (
     SELECT
         source,
         day_on,
-        count(*) FILTER (is_seen) = 0 AND count(*) >= 3 AS is_silent
+        count(*) >= 3 AND 4 * count(*) FILTER (is_seen) <= count(*) AS is_silent
     FROM due
     WHERE source IS NOT NULL AND NOT is_closed
     GROUP BY source, day_on
@@ -129,7 +129,7 @@ run_week AS (
         max(missing.day_on) AS until_on,
         count(*) AS week_day_count,
         bool_and(missing.is_public_holiday) AS is_holiday,
-        bool_and(missing.is_profile_silent) AS is_profile_silent
+        count(*) FILTER (missing.is_profile_silent) AS silent_day_count
     FROM missing
     GROUP BY missing.site_id, missing.since_on, missing.is_closed, missing.week_start
 ),
@@ -140,7 +140,7 @@ grown AS (
         *,
         sum(week_day_count) OVER run AS day_count,
         bool_and(is_holiday) OVER run AS is_all_holiday,
-        bool_and(is_profile_silent) OVER run AS is_all_profile_silent
+        2 * sum(silent_day_count) OVER run > sum(week_day_count) OVER run AS is_mostly_silent
     FROM run_week
     WINDOW run AS (PARTITION BY site_id, since_on, is_closed ORDER BY week_start)
 ),
@@ -193,7 +193,7 @@ signed AS (
             WHEN grown.is_closed THEN 'register'
             WHEN coalesce(waybill.has_waybill, FALSE) THEN 'waybill'
             WHEN grown.is_all_holiday THEN 'holiday'
-            WHEN grown.is_all_profile_silent THEN 'profile_silent'
+            WHEN grown.is_mostly_silent THEN 'profile_silent'
             WHEN stock.last_stock_t < stock.first_stock_t THEN 'stock_fell'
             WHEN stock.last_stock_t = stock.first_stock_t THEN 'stock_still'
         END AS sign

@@ -10,6 +10,7 @@ from pipelines.report import facts as fact
 from pipelines.report.blocks import Row
 from pipelines.report.words import NOTHING, SIGNS, Words
 from pipelines.rules import levels
+from pipelines.rules.policy import compare
 
 
 def series_name(row: Row, words: Words) -> str:
@@ -35,7 +36,8 @@ def reason(row: Row, words: Words) -> str:
         sign=SIGNS[row["must_be"]],
         bound=_figure(row["bound"], row["value_unit"], words, digits=0),
     )
-    held = clause.bounds[0].is_met({clause.bounds[0].measure: row["value"]}) is False
+    # A clause that builds on a level shows the figure of the clause under it: compare what is printed.
+    held = row["value"] is not None and not compare(float(row["value"]), row["must_be"], float(row["bound"]))
     is_month = clause.bounds[0].measure in ("month_share", "month_high_share")
     return (
         text
@@ -76,6 +78,8 @@ def method(row: Row, words: Words) -> str:
 def _clause(clause: levels.Clause, words: Words) -> str:
     """A clause that is met too, with its bound."""
     bound = clause.bounds[0]
+    if bound.unit in ("step", "flag", "level"):
+        return clause.text[words.language]  # the text says it all; a count of steps means nothing to a reader
     value = _figure(bound.value, bound.unit, words, digits=0)
     return words("price.also", text=clause.text[words.language], sign=SIGNS[bound.must_be], bound=value)
 

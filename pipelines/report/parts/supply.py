@@ -101,14 +101,19 @@ def county_table(facts: Facts, words: Words, sources: tuple[Query, ...]) -> Tabl
     """All measures of the week by county."""
     rows = []
     for row in sorted(facts.supply.rows, key=lambda row: (not row["is_city"], row["county_code"])):
+        is_low = fact.is_incomplete(row["completeness_share"])
         rows.append(
             (
                 Cell(words.place(row["county_code"], row["county_name"])),
                 Cell(words.number(row["dispatch_t"], 0)),
                 Cell(words.percent(row["dispatch_change_share"], signed=True)),
-                Cell(words.percent(row["same_site_share"])),
-                Cell(words.percent(row["utilisation_share"])),
-                Cell(words("supply.share_of", part=row["operating_site_count"], whole=row["active_site_count"])),
+                # What a dark feed leaves of a median says nothing of the sites; the others are of what was weighed.
+                Cell(NOTHING if is_low else words.percent(row["same_site_share"]), "muted" if is_low else ""),
+                Cell(words.percent(row["utilisation_share"]), "muted" if is_low else ""),
+                Cell(
+                    words("supply.share_of", part=row["operating_site_count"], whole=row["active_site_count"]),
+                    "muted" if is_low else "",
+                ),
                 Cell(
                     words("supply.share_of", part=row["seen_day_count"], whole=row["expected_day_count"]),
                     note=words.whole_percent(row["completeness_share"]),
