@@ -281,7 +281,7 @@ def test_a_build_that_breaks_off_leaves_table_and_notes_together(city: City, mon
     with monkeypatch.context() as patch:
         broken = dict(catalog.models())
         week = broken["mart.site_week"]
-        broken["mart.site_week"] = replace(week, sql=week.sql.replace("FROM mart.release", "FROM mart.no_such"))
+        broken["mart.site_week"] = replace(week, sql=week.sql.replace("FROM mart.site_day", "FROM mart.no_such"))
         patch.setattr(catalog, "models", lambda: broken)
         with pytest.raises(MachineError, match="site_week"):
             build_all(con)

@@ -223,13 +223,13 @@ def test_the_page_loads_nothing_from_outside(text: str) -> None:
 
 def test_pictures_have_a_text_and_carry_their_own_letters(text: str) -> None:
     images = re.findall(r"<img ([^>]*)>", text)
-    assert len(images) == 11
+    assert len(images) == 12
     for image in images:
         alt = re.search(r'alt="([^"]+)"', image)
         assert alt is not None
         assert len(alt[1]) > 20
     pictures = [base64.b64decode(found).decode("utf-8") for found in PICTURE.findall(text)]
-    assert len(pictures) == 18  # seven of the eleven have a narrow form
+    assert len(pictures) == 20  # eight of the twelve have a narrow form
     for picture in pictures:
         assert "<text" not in picture
         assert "NotoSansSC" in picture

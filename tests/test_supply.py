@@ -202,7 +202,7 @@ def test_a_closed_site_is_not_expected_and_a_silent_one_is(city: duckdb.DuckDBPy
 def test_a_closure_lasts_until_the_site_opens_again(
     city: duckdb.DuckDBPyConnection, closed_on: str | None, reopened_on: str | None, closed: list[int]
 ) -> None:
-    """The statement of mart.site_week as it stands, on a register of one site."""
+    """The statements of mart.site_day and mart.site_week as they stand, on a register of one site."""
     city.execute("ATTACH ':memory:' AS other; CREATE SCHEMA other.staging; CREATE SCHEMA other.mart")
     city.execute("CREATE SCHEMA other.reference; CREATE TABLE other.reference.calendar AS FROM reference.calendar")
     city.execute("CREATE TABLE other.staging.ticket_day AS FROM staging.ticket_day WHERE FALSE")
@@ -211,7 +211,8 @@ def test_a_closure_lasts_until_the_site_opens_again(
     city.execute("UPDATE other.staging.site SET closed_on = ?, reopened_on = ?", [closed_on, reopened_on])
     city.execute("USE other")
     try:
-        sql = (models.catalog.models()["mart.site_week"]).sql
+        day, sql = (models.catalog.models()[f"mart.{name}"].sql for name in ("site_day", "site_week"))
+        city.execute(f"CREATE TABLE other.mart.site_day AS {day}")
         found = city.execute(f"SELECT closed_day_count, expected_day_count FROM ({sql}) LIMIT 2").fetchall()
     finally:
         city.execute("USE memory; DETACH other")

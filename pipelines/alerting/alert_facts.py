@@ -93,7 +93,7 @@ def _hangs_on_one(event: Row, clause: Clause | None) -> bool | None:
     if without is None or clause is None:
         return None
     own = next((bound for bound in clause.bounds if bound.measure.endswith("without_one_share")), None)
-    # A clause that builds on a level is shown with the figure and bound of the clause under it: hold it against those.
+    # A clause that builds on a level is shown with the figure and bound of the one under it: hold it against those.
     must_be, bound = (own.must_be, own.value) if own else (event["must_be"], event["bound"])
     return compare(without, must_be, bound) is False
 

@@ -1,7 +1,7 @@
 /*
 description: >-
   Each day of each site: whether tickets were expected, whether any came, and what went out. Days without tickets have
-  their row, so that a gap is a row too.
+  their row, so that a gap is a row too; of sites outside the register only days with tickets.
 grain: one row a (site_id, day_on)
 period: week_start
 lookback: 0
@@ -94,4 +94,5 @@ FROM site_day
 LEFT JOIN staging.ticket_day AS ticket_day
     ON site_day.site_id = ticket_day.site_id AND site_day.day_on = ticket_day.weighed_on
 LEFT JOIN dispatch ON site_day.site_id = dispatch.site_id AND site_day.day_on = dispatch.weighed_on
+WHERE site_day.is_registered_site OR ticket_day.site_id IS NOT NULL
 ORDER BY site_day.day_on, site_day.site_id

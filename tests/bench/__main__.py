@@ -23,7 +23,7 @@ from tests.bench.process import ChildFailedError, Run, run
 
 # Seconds for a million rows (and a fixed part for a process), measured on two quiet cores; for the forecast only.
 FORECAST = {"make": 4.0, "a": 1.5, "load": 2.5, "dirty": 3.0, "b": 11.0, "build": 12.0, "process": 2.0,
-            "forms": 1.5, "score": 0.3}  # fmt: skip
+            "forms": 1.5, "score": 0.3, "year": 120.0}  # fmt: skip
 LOADED = ("accepted", "duplicate", "superseded", "quarantined")
 
 
@@ -222,6 +222,17 @@ class Bench:
             self.results.add("score", done.seconds, found["seconds_a_series"] * series, done.peak_mib)
             self.results.add("score_memory", done.peak_mib, None, done.peak_mib)
 
+    def reports(self) -> None:
+        """The weekly report of a city's year in all formats, and the queries of it."""
+        home = self.home("report")
+        module = [sys.executable, "-m", "tests.bench.report_year"]
+        run([*module, "make", str(self.series.rows // 5)], home)
+        for number in range(self.rounds):
+            self.say(f"weekly report of a year, round {number + 1}")
+            done = run([*module, "write"], home)
+            self.results.add("report", done.seconds, peak_mib=done.peak_mib)
+            self.results.add("report_queries", json.loads(done.output)["queries_s"])
+
     def stages(self) -> list[tuple[Callable[[], None], float, tuple[str, ...]]]:
         """Return the stages that are wanted, with the seconds each will take, about, and what it measures."""
         million, cost = self.series.rows / 1e6, FORECAST
@@ -242,6 +253,7 @@ class Bench:
             (self.history, million * (cost["load"] + cost["build"]) + 60 + self.rounds * week,
              ("build_publish", *queries)),
             (self.forms, self.rounds * (million * cost["forms"] + cost["process"]), ("waybills",)),
+            (self.reports, million / 5 * cost["year"] + 60 + self.rounds * 15, ("report", "report_queries")),
             (self.scores, self.rounds * (million * cost["score"] + 2 * cost["process"]), ("score", "score_memory")),
         ]  # fmt: skip
         return [stage for stage in listed if self.wants(*stage[2])]
@@ -287,7 +299,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         # The longest files first: the shorter ones are cut from them.
         for kind, encoding in (("clean", "utf-8"), ("clean", "gb18030"), ("dirty", "gb18030")):
-            if wanted <= {"waybills", "score", "score_memory"}:
+            if wanted <= {"waybills", "score", "score_memory", "report", "report_queries"}:
                 break  # these make their own rows
             if any(wanted & {f"load_{part}_{kind}" for part in ("half", "whole")}) or kind == "clean":
                 bench.say(f"make {rows} {kind} rows in {encoding}")

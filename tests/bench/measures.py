@@ -44,6 +44,8 @@ def _all(rows: int) -> dict[str, Measure]:
         Measure("build_publish", "build, judge, publish after a week, 5 years", "s", "half a year", 1.5, 2.0),
         *(Measure(f"query_{name}", f"{name}(...) on {whole}, warm", "s", "", 0.05, 0.1, "value") for name in QUERIES),
         Measure("waybills", f"{_count(rows // 10)} tickets beside as many forms", "s", "", 10, 10, "value"),
+        Measure("report", f"weekly report of a year of {_count(rows // 5)}, all formats", "s", "", 15, 15, "value"),
+        Measure("report_queries", "its queries", "s", "", 2, 2, "value"),
         Measure("score", f"ALPS of {_count(rows // 1000)} series of 120 months", "s", "one by one", 10, 10, "value"),
         Measure(
             "score_memory", f"peak memory, ALPS of {_count(rows // 1000)} series", "MiB", "", 1024, 1024, "value"
