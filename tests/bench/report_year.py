@@ -33,7 +33,9 @@ def make(home: Settings, tickets: int) -> None:
 
     plan.load = year
     home.home.mkdir(parents=True, exist_ok=True)
-    simulate.write_city(home.inbox, home.home / "truth", scale=max(tickets / TICKETS, LEAST))
+    city = simulate.write_city(home.inbox, home.home / "truth", scale=max(tickets / TICKETS, LEAST))
+    if city.tickets < 0.9 * tickets:
+        raise SystemExit(f"the simulated year has {city.tickets} tickets; {tickets} were asked for")
     if any(result.refused for result in run.ingest_inbox(home)):
         raise SystemExit("a file of the simulated city was refused")
     for step in (run.build, run.check, run.judge, run.publish):
