@@ -18,7 +18,7 @@ from pipelines.settings import Settings
 from pipelines.simulation import plan
 
 WEEKS = 52
-TICKETS = 600_000  # of a year at scale 1
+TICKETS = 300_000  # of all weeks at scale 1, however many weeks there are
 LEAST = 0.02  # scale that can be simulated
 
 
