@@ -84,8 +84,14 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     columns = [
-        {"title": column.title, "unit": column.unit, "is_number": column.is_number, "em": em}
-        for column, em in zip(table.columns, widths.columns_em(table), strict=True)
+        {
+            "title": column.title,
+            "unit": column.unit,
+            "is_number": column.is_number,
+            "em": em,
+            "stays_whole": widths.stays_whole(table, place),
+        }
+        for place, (column, em) in enumerate(zip(table.columns, widths.columns_em(table), strict=True))
     ]
     return {
         "kind": "table",

@@ -18,9 +18,19 @@ def columns_em(table: Table) -> list[float]:
 def least_em(table: Table) -> float:
     """Return the width under which the table would be cut or its numbers broken."""
     return sum(
-        GAP_EM + (em if column.is_number else min(em, LEAST_EM))
-        for column, em in zip(table.columns, columns_em(table), strict=True)
+        GAP_EM + (em if stays_whole(table, place) else min(em, LEAST_EM))
+        for place, em in enumerate(columns_em(table))
     )
+
+
+def stays_whole(table: Table, place: int) -> bool:
+    """Whether a column is never broken: numbers, and short marks (tags) without words under them."""
+    cells = [row[place] for row in table.rows]
+    is_mark = bool(cells) and all(
+        not cell.note and width_em(cell.text) <= LEAST_EM and cell.style.split()[:1] in (["tag"], ["light"])
+        for cell in cells
+    )
+    return table.columns[place].is_number or is_mark
 
 
 def is_wide(table: Table) -> bool:
