@@ -15,6 +15,7 @@ from docx.enum.section import WD_ORIENT
 
 from pipelines.publishing import editions
 from pipelines.report import blocks, weekly
+from pipelines.report.charts.figures import width_em
 from pipelines.report.charts.pictures import Pictures
 from pipelines.report.formats import widths, wordfile
 from pipelines.report.formats.masking import masked
@@ -114,3 +115,15 @@ def test_chinese_letters_have_the_typefaces_of_official_papers(document: Any) ->
     xml = document.styles.element.xml
     for face in (wordfile.BODY, wordfile.HEADS, wordfile.TITLE):
         assert f'w:eastAsia="{face}"' in xml
+
+
+def test_no_number_is_broken_by_its_column(report: blocks.Report) -> None:
+    for table in (block for block in report.blocks if isinstance(block, blocks.Table) and block.rows):
+        width = wordfile.LYING_CM if widths.is_wide(table) else wordfile.UPRIGHT_CM
+        em_cm = wordfile.TABLE_PT * widths.shrink(table) * wordfile.CM_A_POINT
+        columns = widths.in_cm(table, width, em_cm, wordfile.CELL_PADDING_CM)
+        assert sum(columns) == pytest.approx(width)
+        for place, (column, given) in enumerate(zip(table.columns, columns, strict=True)):
+            longest = max(width_em(row[place].text) for row in table.rows) * em_cm
+            if column.is_number:
+                assert given >= longest + 0.38, (table.name, column.title)

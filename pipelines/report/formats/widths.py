@@ -43,6 +43,25 @@ def shrink(table: Table) -> float:
     return min(1.0, LYING_EM / least_em(table))
 
 
+def in_cm(table: Table, width_cm: float, em_cm: float, padding_cm: float) -> list[float]:
+    """Return the widths of the columns of a table that fills the page: what must stay whole first, words the rest.
+
+    Args:
+        table: the table.
+        width_cm: what the page holds.
+        em_cm: size of the type.
+        padding_cm: what a cell keeps free, left and right together.
+    """
+    ems = columns_em(table)
+    whole = [stays_whole(table, place) for place in range(len(ems))]
+    asked = [em * em_cm + padding_cm for em in ems]
+    words = sum(width for width, is_whole in zip(asked, whole, strict=True) if not is_whole)
+    rest = width_cm - (sum(asked) - words)
+    if not words or rest < words / 4:  # too little for words: everybody gives way alike
+        return [width * width_cm / sum(asked) for width in asked]
+    return [width if is_whole else width * rest / words for width, is_whole in zip(asked, whole, strict=True)]
+
+
 def _column_em(table: Table, place: int) -> float:
     column: Column = table.columns[place]
     cells = [row[place] for row in table.rows]

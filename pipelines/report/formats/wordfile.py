@@ -22,6 +22,7 @@ NAME = "report.docx"
 BODY, HEADS, TITLE, LATIN = "仿宋", "黑体", "方正小标宋简体", "Times New Roman"
 BODY_PT, TABLE_PT, SMALL_PT = 11.0, 8.5, 8.0
 MARGIN_CM, UPRIGHT_CM, LYING_CM, HALF_CM = 2.0, 17.0, 25.7, 11.5
+CM_A_POINT, CELL_PADDING_CM = 2.54 / 72, 0.42  # Word keeps 0.19 cm free on both sides of a cell
 MUTED, WARN = "5F6B78", "A3481A"
 FILLS = {"level-1": "CFE0F3", "level-2": "F3CF4A", "level-3": "F2B48A", "level-4": "E59AA3", "breached": "FBEADF"}
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can tell; a clock would make other bytes each time
@@ -137,16 +138,16 @@ class _Paper:
         if isinstance(block, Chart):
             self._picture(block)
         elif block.rows:
-            em = widths.columns_em(block)
+            size = TABLE_PT * widths.shrink(block)
             width = LYING_CM if self.is_lying else UPRIGHT_CM
             heads = [f"{column.title}（{column.unit}）" if column.unit else column.title for column in block.columns]
             self._grid(
                 block.rows,
-                [width * one / sum(em) for one in em],
+                widths.in_cm(block, width, size * CM_A_POINT, CELL_PADDING_CM),
                 head=heads,
                 numbers=[column.is_number for column in block.columns],
                 totals=block.total_rows,
-                size=TABLE_PT * widths.shrink(block),
+                size=size,
             )
         else:
             self._line(block.empty, color=MUTED)
